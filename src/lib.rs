@@ -1,0 +1,16 @@
+//! bridgetap: what is really sent on Docker's networks, by name and with its time.
+//!
+//! The stages, in the order in which a packet meets them:
+//!
+//! ```text
+//! capture --Frame--> decode --Packet--> track --Event--> join --Event--> name --Line--> render
+//!                                                                        ^
+//!                                                     docker: Directory -'
+//! ```
+//!
+//! Each stage is a module that knows only what comes before it; [`commands`] alone wires them together.
+
+pub mod address;
+pub mod capture;
+pub mod docker;
+pub mod time;
