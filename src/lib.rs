@@ -12,5 +12,6 @@
 
 pub mod address;
 pub mod capture;
+pub mod decode;
 pub mod docker;
 pub mod time;

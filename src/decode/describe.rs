@@ -1,0 +1,218 @@
+//! A packet in words, for the log of single packets. Nothing is put into words that nobody prints.
+
+use std::fmt::{self, Write};
+use std::net::IpAddr;
+
+use super::message::Subject;
+use super::tcp::TcpOption;
+use super::{Icmp, Ip, Network, Packet, Tcp, Transport, arp, dns, icmp, ip, link, message};
+
+/// The kind of a packet as the log shows it: `ARP`, `PING`, `DNS`, `TCP`, …
+pub fn kind(packet: &Packet<'_>) -> &'static str {
+    if let Some(message) = message::read(packet) {
+        return match message.protocol.protocol().name() {
+            "arp" => "ARP",
+            "nd" => "ND",
+            "ping" => "PING",
+            "mdns" => "MDNS",
+            "llmnr" => "LLMNR",
+            _ => "DNS",
+        };
+    }
+    match packet.network {
+        Network::Arp(_) => "ARP",
+        Network::Ip(Ip { transport: Transport::Tcp(_), .. }) => "TCP",
+        Network::Ip(Ip { transport: Transport::Udp(_), .. }) => "UDP",
+        Network::Ip(Ip { transport: Transport::Icmp(_), .. }) => "ICMP",
+        Network::Ip(_) => "IP",
+        Network::Other => "LINK",
+    }
+}
+
+/// Writes what the packet says.
+pub fn describe(packet: &Packet<'_>, out: &mut dyn Write) -> fmt::Result {
+    match (message::read(packet).map(|message| message.subject), packet.network) {
+        (Some(Subject::Dns(message)), _) => dns_message(&message, out)?,
+        (_, Network::Arp(arp)) => arp_packet(&arp, out)?,
+        (_, Network::Ip(ip)) => ip_packet(&ip, out)?,
+        (_, Network::Other) => match link::ethertype_name(packet.link.ethertype) {
+            Some(name) => write!(out, "{name}, {} bytes", packet.wire_len)?,
+            None => write!(out, "ethertype 0x{:04x}, {} bytes", packet.link.ethertype, packet.wire_len)?,
+        },
+    }
+    for vlan in packet.link.vlans.into_iter().flatten() {
+        write!(out, ", vlan {vlan}")?;
+    }
+    packet.stop.map_or(Ok(()), |stop| write!(out, " [{stop}]"))
+}
+
+fn arp_packet(arp: &arp::Arp, out: &mut dyn Write) -> fmt::Result {
+    match arp.operation {
+        arp::REQUEST if arp.sender == arp.target => write!(out, "announces {} is at {}", arp.sender, arp.sender_mac),
+        arp::REQUEST => write!(out, "who has {}?", arp.target),
+        arp::REPLY => write!(out, "{} is at {}", arp.sender, arp.sender_mac),
+        other => write!(out, "operation {other}"),
+    }
+}
+
+fn ip_packet(ip: &Ip<'_>, out: &mut dyn Write) -> fmt::Result {
+    match ip.transport {
+        Transport::Tcp(tcp) => segment(&tcp, out)?,
+        Transport::Udp(udp) => write!(out, "{} bytes", udp.payload_len)?,
+        Transport::Icmp(icmp) => icmp_message(ip, &icmp, out)?,
+        Transport::Fragment | Transport::Other => match ip::protocol_name(ip.protocol) {
+            Some(name) => write!(out, "{name}, {} bytes", ip.payload_len)?,
+            None => write!(out, "protocol {}, {} bytes", ip.protocol, ip.payload_len)?,
+        },
+    }
+    if let Some(fragment) = ip.fragment {
+        let more = if fragment.more { ", more follow" } else { ", the last" };
+        write!(out, ", fragment of {} at {}{more}", fragment.id, fragment.offset)?;
+    }
+    Ok(())
+}
+
+fn segment(tcp: &Tcp<'_>, out: &mut dyn Write) -> fmt::Result {
+    write!(out, "[{}] seq {}", tcp.flags, tcp.sequence)?;
+    if tcp.flags.ack() {
+        write!(out, " ack {}", tcp.acknowledgement)?;
+    }
+    write!(out, " win {}, {} bytes", tcp.window, tcp.payload_len)?;
+    for option in tcp.options() {
+        match option {
+            TcpOption::MaximumSegmentSize(size) => write!(out, ", mss {size}")?,
+            TcpOption::WindowScale(shift) => write!(out, ", wscale {shift}")?,
+            TcpOption::SackPermitted => out.write_str(", sackOK")?,
+            TcpOption::Sack(blocks) => write!(out, ", sack {}", blocks.len() / 8)?,
+            // Timestamps are on nearly every segment: tcpdump's readers know, others only lose the line's end to them.
+            TcpOption::Timestamps(..) | TcpOption::Other(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut dyn Write) -> fmt::Result {
+    match icmp.body {
+        icmp::Body::Echo(echo) => {
+            let what = if echo.reply { "reply" } else { "request" };
+            let (sequence, length) = (echo.sequence, echo.data_len);
+            write!(out, "echo {what}, seq {sequence}, {length} bytes, ttl {}", ip.hop_limit)
+        }
+        icmp::Body::Error(error) => icmp_error(&error, out),
+        icmp::Body::Neighbour(neighbour) if !neighbour.advertisement => {
+            write!(out, "who has {}?", neighbour.target)
+        }
+        icmp::Body::Neighbour(icmp::Neighbour { target, mac: Some(mac), .. }) => write!(out, "{target} is at {mac}"),
+        icmp::Body::Neighbour(neighbour) => write!(out, "{} is here", neighbour.target),
+        icmp::Body::Other => match icmp::type_name(matches!(ip.source, IpAddr::V6(_)), icmp.kind) {
+            Some(name) => out.write_str(name),
+            None => write!(out, "type {}, code {}", icmp.kind, icmp.code),
+        },
+    }
+}
+
+/// Writes what an ICMP error says and about which packet.
+pub fn icmp_error(error: &icmp::Error<'_>, out: &mut dyn Write) -> fmt::Result {
+    out.write_str(error.reason.words())?;
+    if let Some(mtu) = error.mtu {
+        write!(out, ", mtu {mtu}")?;
+    }
+    let Some(about) = icmp::quoted(error.quoted) else { return Ok(()) };
+    let protocol = ip::protocol_name(about.protocol).unwrap_or("IP");
+    write!(out, ", about {protocol} to {}", about.destination)?;
+    match about.protocol {
+        ip::TCP | ip::UDP => write!(out, ":{}", about.pair.1),
+        ip::ICMP | ip::ICMPV6 => write!(out, " seq {}", about.pair.1),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a DNS message: its question, and its answers where it is a response.
+pub fn dns_message(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Result {
+    let mut any = false;
+    for question in message.questions().take(4) {
+        let comma = if any { ", " } else { "" };
+        write!(out, "{comma}{} {}", question.kind, question.name)?;
+        any = true;
+    }
+    if !message.is_response() {
+        return if any { out.write_str("?") } else { out.write_str("no question") };
+    }
+    if any {
+        out.write_str(" → ")?;
+    }
+    answers(message, out)
+}
+
+/// As many answers are put into words; the rest is counted.
+const ANSWERS_SHOWN: usize = 4;
+
+/// Writes what a response says: its records, `no address`, or its failure.
+pub fn answers(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Result {
+    let asked = message.question().map(|question| question.kind);
+    let rcode = message.rcode();
+    if rcode != dns::Rcode::NOERROR {
+        return write!(out, "{rcode}");
+    }
+    let mut shown = 0;
+    for record in message.answers() {
+        shown += 1;
+        if shown > ANSWERS_SHOWN {
+            continue;
+        }
+        if shown > 1 {
+            out.write_str(", ")?;
+        }
+        if Some(record.kind) != asked {
+            write!(out, "{} ", record.kind)?;
+        }
+        write!(out, "{record}")?;
+    }
+    if shown > ANSWERS_SHOWN {
+        write!(out, " and {} more", shown - ANSWERS_SHOWN)?;
+    }
+    match (shown, asked) {
+        (0, Some(dns::RecordType::A | dns::RecordType::AAAA)) => out.write_str("no address")?,
+        (0, _) => out.write_str("no record")?,
+        _ => {}
+    }
+    if message.is_truncated() { out.write_str(" (cut, ask by TCP)") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{decode, testing::ethernet};
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn words(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        let packet = decode(&ethernet(bytes, 1, Timestamp::ZERO));
+        describe(&packet, &mut out).unwrap();
+        format!("{} {out}", kind(&packet))
+    }
+
+    #[test]
+    fn says_what_a_segment_is() {
+        let builder = etherparse::PacketBuilder::ethernet2([0; 6], [0; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
+        let mut bytes = Vec::new();
+        builder.tcp(40000, 80, 7, 64240).syn().write(&mut bytes, &[]).unwrap();
+        assert_eq!(words(&bytes), "TCP [S] seq 7 win 64240, 0 bytes");
+    }
+
+    #[test]
+    fn says_what_a_lookup_on_a_random_port_of_docker_dns_asks() {
+        let builder = etherparse::PacketBuilder::ethernet2([0; 6], [0; 6]).ipv4([127, 0, 0, 1], [127, 0, 0, 11], 64);
+        let mut bytes = Vec::new();
+        let query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'd', b'b', 0, 0, 28, 0, 1];
+        builder.udp(46758, 51804).write(&mut bytes, &query).unwrap();
+        assert_eq!(words(&bytes), "DNS AAAA db?");
+    }
+
+    #[test]
+    fn says_that_a_frame_is_not_ip() {
+        let mut bytes = vec![0; 12];
+        bytes.extend([0x88, 0xcc, 1, 2, 3]);
+        assert_eq!(words(&bytes), "LINK LLDP, 17 bytes");
+    }
+}
