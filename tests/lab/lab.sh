@@ -46,7 +46,12 @@ container() {
   docker "$verb" --pull=never --label "$label" --name "$name" --dns "$outside_address" --dns-search . "$@" >/dev/null
 }
 
-network() { docker network create --label "$label" "$1" >/dev/null; }
+# network NAME PREFIX: on PREFIX.0.0/16 where that is free, so that two recordings can be compared; else where Docker
+# puts it.
+network() {
+  docker network create --label "$label" --subnet "$2.0.0/16" --gateway "$2.0.1" "$1" >/dev/null 2>&1 ||
+    docker network create --label "$label" "$1" >/dev/null
+}
 
 # up_SCENARIO starts one scenario, and waits for its servers by asking inside the container: a question over the
 # bridge would warm its ARP cache.
@@ -56,7 +61,7 @@ up_default-bridge() {
 }
 
 up_user-bridge() {
-  network my_bridge
+  network my_bridge 172.18
   container run container_a -it --network my_bridge "$busybox" sh
   container run container_b -it --network my_bridge "$busybox" sh
 }
@@ -68,16 +73,19 @@ up_published() {
 }
 
 up_web() {
-  network public-net-1
-  network private-net-1
+  network public-net-1 172.19
+  network private-net-1 172.20
   container run redis-server --network private-net-1 --network-alias db "$debian" \
     redis-server --bind 0.0.0.0 --protected-mode no
   container create flask-app --network public-net-1 "$debian" python3 -c "$(cat "$here/flask_app.py")"
   docker network connect private-net-1 flask-app
   docker start flask-app >/dev/null
+  # One worker: each has a cache of names of its own, and which one a visitor meets is chance.
   # shellcheck disable=SC2016 # $1 is the container's
-  container run nginx --network public-net-1 -p 80:80 "$debian" \
-    sh -c 'echo "$1" >/etc/nginx/sites-enabled/default; exec nginx -g "daemon off;"' sh "$(cat "$here/nginx.conf")"
+  container run nginx --network public-net-1 -p 80:80 "$debian" sh -c '
+    sed -i "s/^worker_processes .*/worker_processes 1;/" /etc/nginx/nginx.conf
+    echo "$1" >/etc/nginx/sites-enabled/default
+    exec nginx -g "daemon off;"' sh "$(cat "$here/nginx.conf")"
   wait_for redis-server docker exec redis-server redis-cli ping
   wait_for flask-app docker exec flask-app curl -fsS http://127.0.0.1:5000/ready
   wait_for nginx docker exec nginx curl -fsS http://127.0.0.1:80/ready
