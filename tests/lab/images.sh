@@ -7,7 +7,8 @@ set -euo pipefail
 
 # The mirror that debootstrap reads; set MIRROR for one that is nearer.
 mirror=${MIRROR:-http://deb.debian.org/debian}
-applets='sh arp cat cp echo env hostname httpd ip kill ls mkdir nc nslookup ping ping6 ps rm sleep timeout traceroute wget'
+applets='sh arp cat cp echo env hostname httpd ip kill ls mkdir nc nslookup ping'
+applets+=' ping6 ps rm sleep timeout traceroute wget'
 servers=redis-server,nginx-light,python3-flask,python3-redis,iputils-ping,dnsutils,curl,procps,iproute2
 
 die() { echo "images.sh: $*" >&2; exit 1; }
@@ -26,7 +27,8 @@ make_busybox() {
   need busybox busybox-static
   # A dynamically linked busybox starts no shell in an image without a C library.
   if ldd "$(command -v busybox)" >/dev/null 2>&1; then
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q busybox-static >/dev/null || die 'cannot install busybox-static'
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q busybox-static >/dev/null ||
+      die 'cannot install busybox-static'
   fi
   local root=$work/busybox applet
   mkdir -p "$root"/{bin,etc,tmp}
