@@ -1,0 +1,185 @@
+#!/usr/bin/env bash
+# Real containers on the real Docker Engine, for tests and for the sample captures. No lookup leaves the machine: a
+# network namespace plays another machine, and its name server is the one that every container of the lab asks.
+#
+#   lab.sh up [SCENARIO...]   none named: all; begins with a `down`; returns when the servers answer
+#   lab.sh down               removes every trace, after a half-finished `up` too
+#
+# Everything carries the label bridgetap.lab=1; what does not is never touched.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly label=bridgetap.lab=1 busybox=bridgetap-lab-busybox debian=bridgetap-lab
+# The other machine: its namespace, this host's end of the cable, both addresses.
+readonly outside=bridgetap-outside cable=bridgetap-lab host_address=10.88.0.1 outside_address=10.88.0.2
+readonly -A containers=(
+  [default-bridge]='container_1 container_2'
+  [user-bridge]='container_a container_b'
+  [published]='tutorial-container'
+  [web]='redis-server flask-app nginx'
+  [loopback-only]='loopback-only'
+)
+readonly -A networks=([user-bridge]='my_bridge' [web]='public-net-1 private-net-1')
+readonly scenarios=(default-bridge user-bridge published web loopback-only)
+# How long a server may take to answer, in tenths of a second.
+readonly patience=150
+
+die() { echo "lab.sh: $*" >&2; exit 1; }
+
+# wait_for WHAT COMMAND...: until COMMAND succeeds.
+wait_for() {
+  local what=$1
+  shift
+  for ((i = 0; i < patience; i++)); do
+    "$@" >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  die "$what did not come in $((patience / 10)) s; it said: $("$@" 2>&1 | tail -n 3)"
+}
+
+# container create|run NAME OPTION... IMAGE COMMAND...: one container of the lab.
+# Without --dns-search it would inherit this machine's search domain, and a capture would show it.
+container() {
+  local verb=$1 name=$2
+  shift 2
+  [ "$verb" = create ] || set -- -d "$@"
+  docker "$verb" --pull=never --label "$label" --name "$name" --dns "$outside_address" --dns-search . "$@" >/dev/null
+}
+
+# network NAME PREFIX: on PREFIX.0.0/16 where that is free, so that two recordings can be compared; else where Docker
+# puts it.
+network() {
+  docker network create --label "$label" --subnet "$2.0.0/16" --gateway "$2.0.1" "$1" >/dev/null 2>&1 ||
+    docker network create --label "$label" "$1" >/dev/null
+}
+
+# up_SCENARIO starts one scenario, and waits for its servers by asking inside the container: a question over the
+# bridge would warm its ARP cache.
+up_default-bridge() {
+  container run container_1 -it "$busybox" sh
+  container run container_2 -it "$busybox" sh
+}
+
+up_user-bridge() {
+  network my_bridge 172.18
+  container run container_a -it --network my_bridge "$busybox" sh
+  container run container_b -it --network my_bridge "$busybox" sh
+}
+
+up_published() {
+  container run tutorial-container -p 8080:5000 "$busybox" \
+    sh -c 'mkdir -p /www; echo Hello >/www/index.html; exec httpd -f -p 5000 -h /www'
+  wait_for tutorial-container docker exec tutorial-container wget -qO- http://127.0.0.1:5000/
+}
+
+up_web() {
+  network public-net-1 172.19
+  network private-net-1 172.20
+  container run redis-server --network private-net-1 --network-alias db "$debian" \
+    redis-server --bind 0.0.0.0 --protected-mode no
+  container create flask-app --network public-net-1 "$debian" python3 -c "$(cat "$here/flask_app.py")"
+  docker network connect private-net-1 flask-app
+  docker start flask-app >/dev/null
+  # One worker: each has a cache of names of its own, and which one a visitor meets is chance.
+  # shellcheck disable=SC2016 # $1 is the container's
+  container run nginx --network public-net-1 -p 80:80 "$debian" sh -c '
+    sed -i "s/^worker_processes .*/worker_processes 1;/" /etc/nginx/nginx.conf
+    echo "$1" >/etc/nginx/sites-enabled/default
+    exec nginx -g "daemon off;"' sh "$(cat "$here/nginx.conf")"
+  wait_for redis-server docker exec redis-server redis-cli ping
+  wait_for flask-app docker exec flask-app curl -fsS http://127.0.0.1:5000/ready
+  wait_for nginx docker exec nginx curl -fsS http://127.0.0.1:80/ready
+}
+
+up_loopback-only() {
+  container run loopback-only -p 4000:80 "$debian" python3 -m http.server 80 --bind 127.0.0.1
+  wait_for loopback-only docker exec loopback-only curl -fsS http://127.0.0.1:80/
+}
+
+# Another machine, routed to this host, with the name server: it knows example.test and no other name.
+up_outside() {
+  ip netns add "$outside"
+  ip link add "$cable" type veth peer name eth0 netns "$outside"
+  ip addr add "$host_address/24" dev "$cable"
+  ip link set "$cable" up
+  ip -n "$outside" addr add "$outside_address/24" dev eth0
+  ip -n "$outside" link set lo up
+  ip -n "$outside" link set eth0 up
+  ip -n "$outside" route add default via "$host_address"
+  # A host record, so that its AAAA is an empty answer and not NXDOMAIN. /#/ is every other name: without it dnsmasq,
+  # which has nobody to ask (-R), says REFUSED rather than NXDOMAIN.
+  ip netns exec "$outside" dnsmasq -R -h --conf-file=/dev/null --pid-file= --bind-interfaces \
+    --listen-address="$outside_address" --host-record=example.test,203.0.113.7 --address=/#/
+}
+
+# refuse_strangers SCENARIO...: nothing of somebody else's may be in the way.
+refuse_strangers() {
+  local scenario name owner
+  for scenario; do
+    for name in ${containers[$scenario]}; do
+      owner=$(docker container inspect -f '{{index .Config.Labels "bridgetap.lab"}}' "$name" 2>/dev/null) || continue
+      [ "$owner" = 1 ] || die "there is a container '$name' that is not the lab's: rename or remove it first"
+    done
+    for name in ${networks[$scenario]:-}; do
+      owner=$(docker network inspect -f '{{index .Labels "bridgetap.lab"}}' "$name" 2>/dev/null) || continue
+      [ "$owner" = 1 ] || die "there is a network '$name' that is not the lab's: remove it first"
+    done
+  done
+  owner=$(ip -4 -o addr show to "$host_address/24" | awk -v cable="$cable" '$2 != cable {print $2; exit}')
+  [ -z "$owner" ] || die "the lab's addresses $host_address/24 are in use on the interface $owner"
+}
+
+# wants_debian SCENARIO...: whether one of them needs the image with real servers.
+wants_debian() { [[ " $* " == *' web '* || " $* " == *' loopback-only '* ]]; }
+
+need_dnsmasq() {
+  command -v dnsmasq >/dev/null && return
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends dnsmasq-base; } \
+    >/dev/null || die 'cannot install dnsmasq-base'
+}
+
+up() {
+  local scenario
+  [ $# -gt 0 ] || set -- "${scenarios[@]}"
+  for scenario; do
+    [ -n "${containers[$scenario]:-}" ] || die "no scenario '$scenario': ${scenarios[*]}"
+  done
+  refuse_strangers "$@"
+  down
+  need_dnsmasq
+  "$here/images.sh" busybox
+  if wants_debian "$@"; then "$here/images.sh" lab; fi
+  up_outside
+  for scenario; do "up_$scenario"; done
+}
+
+down() {
+  local ids
+  ids=$(docker ps -aq --filter "label=$label")
+  # shellcheck disable=SC2086 # a list of ids
+  [ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+  ids=$(docker network ls -q --filter "label=$label")
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || docker network rm $ids >/dev/null
+  if [ -e "/run/netns/$outside" ]; then
+    # By namespace and not by a pid file: a number in an old file may be another program's by now.
+    ip netns pids "$outside" | xargs -r kill
+    wait_for 'the end of the name server' no_process_outside
+    ip netns del "$outside"
+  fi
+  if [ -e "/sys/class/net/$cable" ]; then ip link del "$cable" 2>/dev/null || true; fi
+  wait_for "the end of $cable" test ! -e "/sys/class/net/$cable"
+}
+
+no_process_outside() { [ -z "$(ip netns pids "$outside")" ]; }
+
+usage() { die "usage: lab.sh up [SCENARIO...] | down; scenarios: ${scenarios[*]}"; }
+
+[ $# -gt 0 ] || usage
+[ "$(id -u)" = 0 ] || die 'run it as root'
+docker info >/dev/null 2>&1 || die 'no Docker daemon answers (try: docker info)'
+case $1 in
+  up) shift; up "$@" ;;
+  down) [ $# = 1 ] || usage; down ;;
+  *) usage ;;
+esac
