@@ -15,3 +15,4 @@ pub mod capture;
 pub mod decode;
 pub mod docker;
 pub mod time;
+pub mod track;

@@ -75,7 +75,7 @@ impl Protocol for AddressResolution {
         };
         let subject = Subject::Neighbour { address: address.into(), mac };
         let end = |address: Ipv4Addr| Endpoint::host(IpAddr::V4(address));
-        Some(Message { protocol, role, client: end(client), server: end(server), to_group: false, id: 0, subject })
+        Some(Message { protocol, role, client: end(client), server: end(server), to_group: false, failed: false, id: 0, subject })
     }
 }
 

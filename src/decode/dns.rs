@@ -536,6 +536,7 @@ fn exchange<'a>(protocol: ProtocolId, bytes: &'a [u8], from: Endpoint, to: Endpo
         client: if reply { to } else { from },
         server: if reply { from } else { to },
         to_group: !reply && to.address.is_multicast(),
+        failed: reply && message.rcode() != Rcode::NOERROR,
         id: correlation(&message),
         subject: Subject::Dns(message),
     })

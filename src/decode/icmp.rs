@@ -283,6 +283,7 @@ impl Protocol for Ping {
             client,
             server,
             to_group: !echo.reply && is_to_group(packet, ip.destination),
+            failed: false,
             id: u64::from(echo.id) << 16 | u64::from(echo.sequence),
             subject: Subject::Ping { echo, hop_limit: ip.hop_limit, fragmented: ip.fragment.is_some() },
         })
@@ -318,7 +319,7 @@ impl Protocol for NeighbourDiscovery {
         };
         let mac = neighbour.mac.filter(|_| neighbour.advertisement);
         let subject = Subject::Neighbour { address: target.address, mac };
-        Some(Message { protocol, role, client: Endpoint::host(client), server: target, to_group: false, id: 0, subject })
+        Some(Message { protocol, role, client: Endpoint::host(client), server: target, to_group: false, failed: false, id: 0, subject })
     }
 }
 

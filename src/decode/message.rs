@@ -56,6 +56,8 @@ pub struct Message<'a> {
     pub server: Endpoint,
     /// The request went to a group, so that the answer comes from an address that it does not name.
     pub to_group: bool,
+    /// A reply that says no.
+    pub failed: bool,
     /// Equal in a request and its reply, and different in any other between the same ends.
     pub id: u64,
     /// What it is about.

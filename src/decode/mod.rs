@@ -159,6 +159,13 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
     Packet { number: frame.number, at: frame.at, wire_len: frame.wire_len, tap: frame.tap, link, network, stop }
 }
 
+/// The packet that an ICMP error quotes, from its IP header on, as if it had been seen where the error was.
+pub fn quoted<'a>(error: &Packet<'_>, bytes: &'a [u8]) -> Option<Packet<'a>> {
+    let mut stop = None;
+    let network = Network::Ip(ip::read(bytes, 0, &mut stop)?);
+    Some(Packet { network, stop, wire_len: 0, ..Packet { network: Network::Other, ..*error } })
+}
+
 /// The first `N` bytes as an array and the rest, or the reason to stop.
 fn header<'a, const N: usize>(
     bytes: &'a [u8],

@@ -1,0 +1,304 @@
+//! Requests and their replies, of every protocol alike.
+//!
+//! One table for each protocol, because within one all wait equally long: the order of age is the order of expiry. An
+//! entry first waits; when its time is up that is said and it stays a while among the given up, so that a late reply is
+//! still recognised instead of looking unasked.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::event::{Ends, Event, Exchange, IcmpError, Lookup, Missing, Outcome, Place, Seen, Subject};
+use super::table::{Slot, Table};
+use super::{Counters, Sink};
+use crate::decode::dns::RecordType;
+use crate::decode::message::{self, Endpoint, Message, PROTOCOLS, ProtocolId, Retry};
+use crate::time::Timestamp;
+
+/// The list of requests that wait.
+const WAITING: usize = 0;
+/// The list of requests that were given up.
+const GIVEN_UP: usize = 1;
+/// A reply this long after its request was given up is still paired, in packet time.
+const LATE_REPLIES: Duration = Duration::from_secs(60);
+/// Stands for "whoever answers" in the key of a request to a group.
+const ANYONE: Endpoint = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    place: Place,
+    client: Endpoint,
+    server: Endpoint,
+    id: u64,
+}
+
+/// A request that waits for its reply.
+#[derive(Clone, Debug)]
+struct Pending {
+    ends: Ends,
+    first: Seen,
+    counted_from: Seen,
+    tries: u32,
+    subject: Kept,
+    /// The name of a lookup, uncompressed. The only bytes of a packet that are kept: the log must be able to say what was
+    /// not answered.
+    name: Vec<u8>,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        let ends = Ends { client: ANYONE, server: ANYONE, client_mac: None, server_mac: None };
+        let seen = Seen::default();
+        Self { ends, first: seen, counted_from: seen, tries: 0, subject: Kept::Nothing, name: Vec::new() }
+    }
+}
+
+/// What is kept of a request's subject.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Nothing,
+    Ping { id: u16, sequence: u16, data_len: usize, hop_limit: u8, fragmented: bool },
+    Neighbour { address: IpAddr },
+    Lookup { id: u16, kind: RecordType, over_tcp: bool },
+}
+
+/// A message with what the packet around it says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried<'a> {
+    pub message: Message<'a>,
+    pub ends: Ends,
+    pub place: Place,
+    pub seen: Seen,
+    pub over_tcp: bool,
+}
+
+/// The requests of every protocol that wait for their replies.
+#[derive(Debug)]
+pub(super) struct Exchanges {
+    tables: Vec<Table<Key, Pending, 2>>,
+}
+
+impl Exchanges {
+    pub fn new(cap: usize) -> Self {
+        Self { tables: PROTOCOLS.iter().map(|_| Table::new(cap)).collect() }
+    }
+
+    /// A request: remembers it.
+    pub fn request(&mut self, carried: &Carried<'_>, counters: &mut Counters, sink: &mut dyn Sink) {
+        let Carried { message, ends, place, seen, .. } = *carried;
+        let protocol = message.protocol;
+        let Some(table) = self.tables.get_mut(usize::from(protocol.0)) else { return };
+        let key = key(place, &message);
+        match table.find(&key) {
+            Some(slot) if table.list(slot) == WAITING => {
+                let pending = table.get_mut(slot);
+                pending.tries += 1;
+                if protocol.protocol().retry() == Retry::CountsFromLatest {
+                    pending.counted_from = seen;
+                }
+                table.move_to(slot, WAITING, seen.at);
+                return;
+            }
+            Some(slot) => table.remove(slot),
+            None => {}
+        }
+        if table.is_full() {
+            make_room(table, protocol, seen.at, counters, sink);
+        }
+        let slot = table.insert(key, WAITING, seen.at);
+        let pending = table.get_mut(slot);
+        (pending.ends, pending.first, pending.counted_from, pending.tries) = (ends, seen, seen, 1);
+        pending.keep(&message.subject, carried.over_tcp);
+    }
+
+    /// A reply: says what it answers. False where its request was not seen.
+    pub fn reply(&mut self, carried: &Carried<'_>, sink: &mut dyn Sink) -> bool {
+        let outcome = if carried.message.failed { Outcome::Failed(None) } else { Outcome::Answered };
+        let Some(table) = self.tables.get_mut(usize::from(carried.message.protocol.0)) else { return false };
+        let exact = key(carried.place, &carried.message);
+        let slot = table.find(&exact).or_else(|| table.find(&Key { server: ANYONE, ..exact }));
+        let Some(slot) = slot else { return false };
+        let late = table.list(slot) == GIVEN_UP;
+        let pending = table.get(slot);
+        let ends = Ends {
+            server: carried.ends.server,
+            server_mac: carried.ends.server_mac.or(pending.ends.server_mac),
+            ..pending.ends
+        };
+        let exchange = Exchange {
+            reply: Some(carried.seen),
+            ends,
+            late,
+            subject: pending.answered(&carried.message.subject),
+            ..pending.exchange(carried.message.protocol, carried.place, outcome, carried.seen.at)
+        };
+        sink.event(Event::Exchange(exchange));
+        table.remove(slot);
+        true
+    }
+
+    /// An ICMP error quotes a request: it failed. False where it was not seen.
+    pub fn fail(
+        &mut self,
+        place: Place,
+        request: &Message<'_>,
+        error: IcmpError,
+        seen: Seen,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let Some(table) = self.tables.get_mut(usize::from(request.protocol.0)) else { return false };
+        let Some(slot) = table.find(&key(place, request)) else { return false };
+        let late = table.list(slot) == GIVEN_UP;
+        let outcome = Outcome::Failed(Some(error));
+        let exchange = table.get(slot).exchange(request.protocol, place, outcome, seen.at);
+        sink.event(Event::Exchange(Exchange { reply: Some(seen), late, ..exchange }));
+        table.remove(slot);
+        true
+    }
+
+    /// Gives up on what has waited too long at `now`.
+    pub fn expire(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        for (protocol, table) in (0..).map(ProtocolId).zip(&mut self.tables) {
+            let patience = protocol.protocol().patience();
+            while let Some(slot) = table.expired(WAITING, now.saturating_sub(patience)) {
+                let due = table.stamp(slot) + patience;
+                unanswered(table, slot, protocol, Missing::TimedOut, due, sink);
+                table.move_to(slot, GIVEN_UP, due);
+            }
+            while let Some(slot) = table.expired(GIVEN_UP, now.saturating_sub(LATE_REPLIES)) {
+                table.remove(slot);
+            }
+        }
+    }
+
+    /// The capture ended at `now`: says what waits.
+    pub fn finish(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        for (protocol, table) in (0..).map(ProtocolId).zip(&mut self.tables) {
+            while let Some(slot) = table.oldest(WAITING) {
+                unanswered(table, slot, protocol, Missing::CaptureEnded, now, sink);
+                table.remove(slot);
+            }
+        }
+    }
+}
+
+fn key(place: Place, message: &Message<'_>) -> Key {
+    let server = if message.to_group { ANYONE } else { message.server };
+    // LLMNR and others are asked on one port and may answer from another socket; the client's port tells them apart.
+    Key { place, client: message.client, server, id: message.id }
+}
+
+fn unanswered(
+    table: &Table<Key, Pending, 2>,
+    slot: Slot,
+    protocol: ProtocolId,
+    why: Missing,
+    now: Timestamp,
+    sink: &mut dyn Sink,
+) {
+    let (pending, place) = (table.get(slot), table.key(slot).place);
+    sink.event(Event::Exchange(pending.exchange(protocol, place, Outcome::Unanswered(why), now)));
+}
+
+/// Takes the oldest request out of a full table: one that was given up if there is one.
+fn make_room(
+    table: &mut Table<Key, Pending, 2>,
+    protocol: ProtocolId,
+    now: Timestamp,
+    counters: &mut Counters,
+    sink: &mut dyn Sink,
+) {
+    if let Some(slot) = table.oldest(GIVEN_UP) {
+        table.remove(slot);
+    } else if let Some(slot) = table.oldest(WAITING) {
+        counters.evicted_pending += 1;
+        unanswered(table, slot, protocol, Missing::TableFull, now, sink);
+        table.remove(slot);
+    }
+}
+
+impl Pending {
+    fn keep(&mut self, subject: &message::Subject<'_>, over_tcp: bool) {
+        self.name.clear();
+        self.subject = match *subject {
+            message::Subject::Ping { echo, hop_limit, fragmented } => Kept::Ping {
+                id: echo.id,
+                sequence: echo.sequence,
+                data_len: echo.data_len,
+                hop_limit,
+                fragmented,
+            },
+            message::Subject::Neighbour { address, .. } => Kept::Neighbour { address },
+            message::Subject::Dns(message) => {
+                let question = message.question();
+                if let Some(question) = question {
+                    question.name.write_wire(&mut self.name);
+                }
+                let kind = question.map_or(RecordType(0), |question| question.kind);
+                Kept::Lookup { id: message.id(), kind, over_tcp }
+            }
+        };
+    }
+
+    fn exchange(&self, protocol: ProtocolId, place: Place, outcome: Outcome, now: Timestamp) -> Exchange<'_> {
+        Exchange {
+            protocol,
+            place,
+            ends: self.ends,
+            request: self.counted_from,
+            reply: None,
+            outcome,
+            tries: self.tries,
+            waited: now - self.first.at,
+            late: false,
+            subject: self.unanswered(),
+            known_at: now,
+        }
+    }
+
+    fn unanswered(&self) -> Subject<'_> {
+        match self.subject {
+            Kept::Ping { id, sequence, data_len, hop_limit, fragmented } => {
+                Subject::Ping { id, sequence, data_len, hop_limit, fragmented }
+            }
+            Kept::Neighbour { address } => Subject::Neighbour { address, mac: None },
+            Kept::Lookup { id, kind, over_tcp } => {
+                Subject::Lookup(Lookup { id, name: Cow::Borrowed(&self.name), kind, response: None, over_tcp })
+            }
+            // Only an entry that was never filled; there is none in a list.
+            Kept::Nothing => Subject::Neighbour { address: ANYONE.address, mac: None },
+        }
+    }
+
+    fn answered<'a>(&'a self, reply: &message::Subject<'a>) -> Subject<'a> {
+        match (self.unanswered(), *reply) {
+            (Subject::Ping { id, sequence, data_len, fragmented, .. }, message::Subject::Ping { hop_limit, .. }) => {
+                Subject::Ping { id, sequence, data_len, hop_limit, fragmented }
+            }
+            (Subject::Neighbour { address, .. }, message::Subject::Neighbour { mac, .. }) => {
+                Subject::Neighbour { address, mac }
+            }
+            (Subject::Lookup(lookup), message::Subject::Dns(message)) => {
+                Subject::Lookup(Lookup { response: Some(Cow::Borrowed(message.bytes())), ..lookup })
+            }
+            (request, _) => request,
+        }
+    }
+}
+
+/// A reply's subject as a notice shows it, where its request was not seen.
+pub(super) fn unasked<'a>(subject: &message::Subject<'a>) -> Subject<'a> {
+    match *subject {
+        message::Subject::Ping { echo, hop_limit, fragmented } => {
+            Subject::Ping { id: echo.id, sequence: echo.sequence, data_len: echo.data_len, hop_limit, fragmented }
+        }
+        message::Subject::Neighbour { address, mac } => Subject::Neighbour { address, mac },
+        message::Subject::Dns(message) => Subject::Lookup(Lookup {
+            id: message.id(),
+            name: Cow::Borrowed(&[]),
+            kind: message.question().map_or(RecordType(0), |question| question.kind),
+            response: Some(Cow::Borrowed(message.bytes())),
+            over_tcp: false,
+        }),
+    }
+}

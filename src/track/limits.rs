@@ -1,0 +1,92 @@
+//! How much the tracker may remember, and what it lost at those limits.
+
+/// Caps of the tracker's tables. At a cap the oldest entry goes, is reported as it stands, and is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// TCP connections and UDP flows, each.
+    pub flows: usize,
+    /// Requests of one protocol that wait for their answers, or whose late answer may still come.
+    pub pending: usize,
+    /// TCP connections whose bytes are put together, for DNS over TCP; each takes at most two times 64 KiB.
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { flows: 262_144, pending: 65_536, streams: 256 }
+    }
+}
+
+/// What was seen and what was lost, for the summary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of them on the wire.
+    pub bytes: u64,
+    /// Packets that could not be read to their end.
+    pub malformed: u64,
+    /// Packets of protocols that are not followed, by name, the most frequent names only.
+    pub passed_over: Vec<(PassedOver, u64)>,
+    /// Flows that went at the cap.
+    pub evicted_flows: u64,
+    /// Requests that went at the cap.
+    pub evicted_pending: u64,
+    /// Connections whose bytes could not be put together because of the cap.
+    pub refused_streams: u64,
+    /// Replies that belong to no request that was seen.
+    pub unasked_replies: u64,
+}
+
+/// A protocol that is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PassedOver {
+    /// Above the link, by EtherType.
+    EtherType(u16),
+    /// Above IP, by protocol number.
+    IpProtocol(u8),
+    /// A message of ICMP or ICMPv6 (`true`), by type.
+    Icmp(bool, u8),
+    /// Any other, where too many are told apart already.
+    Other,
+}
+
+/// As many protocols that are not followed are told apart.
+const MAX_PASSED_OVER: usize = 64;
+
+impl Counters {
+    /// Counts a packet that is not followed.
+    pub fn pass_over(&mut self, what: PassedOver) {
+        if let Some((_, count)) = self.passed_over.iter_mut().find(|(name, _)| *name == what) {
+            *count += 1;
+        } else if self.passed_over.len() < MAX_PASSED_OVER {
+            self.passed_over.push((what, 1));
+        } else {
+            self.pass_over_other();
+        }
+    }
+
+    fn pass_over_other(&mut self) {
+        match self.passed_over.iter_mut().find(|(name, _)| *name == PassedOver::Other) {
+            Some((_, count)) => *count += 1,
+            None => self.passed_over.push((PassedOver::Other, 1)),
+        }
+    }
+
+    /// Adds what another tap counted.
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.malformed += other.malformed;
+        self.evicted_flows += other.evicted_flows;
+        self.evicted_pending += other.evicted_pending;
+        self.refused_streams += other.refused_streams;
+        self.unasked_replies += other.unasked_replies;
+        for &(what, count) in &other.passed_over {
+            match self.passed_over.iter_mut().find(|(name, _)| *name == what) {
+                Some((_, sum)) => *sum += count,
+                None => self.passed_over.push((what, count)),
+            }
+        }
+    }
+}

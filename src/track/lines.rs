@@ -1,0 +1,30 @@
+//! Single packets, for those who want a line for each.
+
+use std::borrow::Cow;
+
+use super::event::{Event, PacketLine};
+use crate::decode::{Network, Packet, describe, message};
+
+/// A packet in words, which are written into `words`.
+pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> {
+    words.clear();
+    // Writing to a String cannot fail.
+    let _ = describe::describe(packet, words);
+    let ends = match packet.network {
+        Network::Ip(ip) => Some(message::ends(&ip)),
+        Network::Arp(arp) => {
+            let end = |address: std::net::Ipv4Addr| message::Endpoint::host(address.into());
+            Some((end(arp.sender), end(arp.target)))
+        }
+        Network::Other => None,
+    };
+    Event::Packet(PacketLine {
+        place: super::place(packet),
+        seen: super::seen(packet),
+        ends,
+        macs: (packet.link.source, packet.link.destination),
+        kind: describe::kind(packet),
+        words: Cow::Borrowed(words),
+        wire_len: packet.wire_len,
+    })
+}

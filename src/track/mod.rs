@@ -1,0 +1,323 @@
+//! What belongs together: requests and replies, connections, flows. All state, no I/O, no clock but the packets'.
+//!
+//! A [`Tracker`] is fed the packets of one tap, or of one capture file with all its taps, and hands [`Event`]s to a
+//! [`Sink`] as soon as they are known. In the steady state it allocates nothing and copies no packet bytes; everything
+//! it remembers has a cap ([`Limits`]), and what was lost there is in the [`Counters`].
+
+pub mod event;
+pub mod limits;
+pub mod table;
+
+mod datagram;
+mod exchange;
+mod lines;
+mod segment;
+mod stream;
+mod tcp;
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::decode::icmp::{self, Body, Icmp, Reason};
+use crate::decode::message::{self, Endpoint, Message, Role};
+use crate::decode::{Ip, Network, Packet, Transport};
+use crate::time::Timestamp;
+
+pub use event::Event;
+use event::{Ends, IcmpError, Notice, Place, Seen, Side, What};
+pub use limits::{Counters, Limits, PassedOver};
+pub use lines::packet_line;
+
+/// Whoever wants to know what the tracker finds out.
+pub trait Sink {
+    /// Takes an event, which is lent for the call.
+    fn event(&mut self, event: Event<'_>);
+}
+
+impl<F: FnMut(Event<'_>)> Sink for F {
+    fn event(&mut self, event: Event<'_>) {
+        self(event);
+    }
+}
+
+/// The two ends of a flow in one place, in one order whichever way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FlowKey {
+    place: Place,
+    low: Endpoint,
+    high: Endpoint,
+}
+
+impl FlowKey {
+    fn new(place: Place, a: Endpoint, b: Endpoint) -> Self {
+        Self { place, low: a.min(b), high: a.max(b) }
+    }
+}
+
+fn no_ends() -> Ends {
+    let nobody = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    Ends { client: nobody, server: nobody, client_mac: None, server_mac: None }
+}
+
+/// How often what waits is looked through, in packet time: the error of a time-out, never of a latency.
+const EXPIRE_EVERY: Duration = Duration::from_millis(5);
+
+/// Follows everything that a tap, or a capture file, shows.
+#[derive(Debug)]
+pub struct Tracker {
+    exchanges: exchange::Exchanges,
+    connections: tcp::Connections,
+    datagrams: datagram::DatagramFlows,
+    counters: Counters,
+    now: Timestamp,
+    next_expiry: Timestamp,
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            exchanges: exchange::Exchanges::new(limits.pending),
+            connections: tcp::Connections::new(limits.flows, limits.streams),
+            datagrams: datagram::DatagramFlows::new(limits.flows),
+            counters: Counters::default(),
+            now: Timestamp::ZERO,
+            next_expiry: Timestamp::ZERO,
+        }
+    }
+
+    /// What was seen and lost so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Takes a packet. Events that are older than it come first.
+    pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        self.tick(packet.at, sink);
+        self.counters.packets += 1;
+        self.counters.bytes += u64::from(packet.wire_len);
+        self.counters.malformed += u64::from(packet.stop.is_some());
+        if let Some(message) = message::read(packet) {
+            return self.message(packet, message, false, sink);
+        }
+        match packet.network {
+            Network::Ip(ip) => self.ip(packet, &ip, sink),
+            // Malformed ones are counted already.
+            Network::Arp(_) => {}
+            Network::Other if packet.stop.is_none() => {
+                self.counters.pass_over(PassedOver::EtherType(packet.link.ethertype));
+            }
+            Network::Other => {}
+        }
+    }
+
+    /// It is this late now: gives up on what was not answered in time.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        // Time may step back in a capture; then nothing expires until it has caught up.
+        self.now = self.now.max(now);
+        if self.now < self.next_expiry {
+            return;
+        }
+        self.next_expiry = self.now + EXPIRE_EVERY;
+        self.exchanges.expire(self.now, sink);
+        self.connections.expire(self.now, sink);
+        self.datagrams.expire(self.now, sink);
+    }
+
+    /// The capture ended: says what is still open.
+    pub fn finish(&mut self, sink: &mut dyn Sink) {
+        self.exchanges.expire(self.now, sink);
+        self.exchanges.finish(self.now, sink);
+        self.connections.finish(self.now, sink);
+        self.datagrams.finish(self.now, sink);
+    }
+
+    fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {
+        let (place, seen) = (place(packet), seen(packet));
+        let (source, destination) = message::ends(ip);
+        let ends = Ends {
+            client: source,
+            server: destination,
+            client_mac: packet.link.source,
+            server_mac: packet.link.destination.filter(|mac| !mac.is_group()),
+        };
+        match ip.transport {
+            Transport::Tcp(tcp) => self.tcp(place, ends, seen, &tcp, sink),
+            Transport::Udp(udp) => {
+                self.datagrams.datagram(place, ends, seen, udp.payload_len, &mut self.counters, sink);
+            }
+            Transport::Icmp(icmp) => self.icmp(packet, ip, &icmp, ends, sink),
+            Transport::Fragment => {}
+            Transport::Other if packet.stop.is_none() => {
+                self.counters.pass_over(PassedOver::IpProtocol(ip.protocol));
+            }
+            Transport::Other => {}
+        }
+    }
+
+    fn tcp(
+        &mut self,
+        place: Place,
+        ends: Ends,
+        seen: Seen,
+        segment: &crate::decode::Tcp<'_>,
+        sink: &mut dyn Sink,
+    ) {
+        let Self { connections, exchanges, counters, .. } = self;
+        let mut unasked = 0;
+        let carries = connections.segment(place, ends, seen, segment, counters, sink);
+        let Some(carries) = carries else { return };
+        carries.feed(segment, &mut |message| {
+            let carried = carried(message, ends, place, seen, true);
+            match message.role {
+                Role::Reply => unasked += u64::from(!exchanges.reply(&carried, sink)),
+                _ => exchanges.request(&carried, counters, sink),
+            }
+        });
+        self.counters.unasked_replies += unasked;
+    }
+
+    fn message(&mut self, packet: &Packet<'_>, message: Message<'_>, over_tcp: bool, sink: &mut dyn Sink) {
+        let place = place(packet);
+        let ends = Ends {
+            client: message.client,
+            server: message.server,
+            client_mac: packet.link.source,
+            server_mac: packet.link.destination,
+        };
+        let carried = carried(message, ends, place, seen(packet), over_tcp);
+        match message.role {
+            Role::Request => self.exchanges.request(&carried, &mut self.counters, sink),
+            Role::Reply => {
+                if !self.exchanges.reply(&carried, sink) {
+                    self.counters.unasked_replies += 1;
+                    let what =
+                        What::Unasked { protocol: message.protocol, subject: exchange::unasked(&message.subject) };
+                    self.notice(&carried, what, sink);
+                }
+            }
+            Role::Notice => self.notice(&carried, notice(&message), sink),
+        }
+    }
+
+    fn notice(&self, carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
+        let exchange::Carried { place, ends, seen, .. } = *carried;
+        sink.event(Event::Notice(Notice { place, ends, seen, what }));
+    }
+
+    fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, ends: Ends, sink: &mut dyn Sink) {
+        let Body::Error(error) = icmp.body else {
+            self.counters.pass_over(PassedOver::Icmp(ip.source.is_ipv6(), icmp.kind));
+            return;
+        };
+        let (place, seen) = (place(packet), seen(packet));
+        let said = IcmpError { reason: error.reason, from: ip.source, mtu: error.mtu };
+        let about = icmp::quoted(error.quoted);
+        if said.reason.is_failure() && self.fail(packet, error.quoted, about, said, sink) {
+            return;
+        }
+        let ends = about.map_or(ends, |about| self.ends_of(place, about));
+        let what = What::IcmpError { error: said, about };
+        sink.event(Event::Notice(Notice { place, ends, seen, what }));
+    }
+
+    /// Ends the exchange, connection or flow that the quoted packet belongs to. False where there is none, or where it can
+    /// go on.
+    fn fail(
+        &mut self,
+        packet: &Packet<'_>,
+        quoted: &[u8],
+        about: Option<icmp::Quoted>,
+        error: IcmpError,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        let (place, seen) = (place(packet), seen(packet));
+        if let Some(inner) = crate::decode::quoted(packet, quoted)
+            && let Some(request) = message::read(&inner)
+            && self.exchanges.fail(place, &request, error, seen, sink)
+        {
+            return true;
+        }
+        let Some(about) = about else { return false };
+        let key = flow_key(place, about);
+        match about.protocol {
+            crate::decode::ip::TCP => self.connections.fail(key, error, seen, sink).is_some(),
+            crate::decode::ip::UDP if error.reason != Reason::TooBig => {
+                self.datagrams.fail(key, error, seen.at, sink).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// The ends of the flow that a quoted packet belongs to, client first where that is known.
+    fn ends_of(&self, place: Place, about: icmp::Quoted) -> Ends {
+        let key = flow_key(place, about);
+        let known = match about.protocol {
+            crate::decode::ip::TCP => self.connections.ends(&key),
+            crate::decode::ip::UDP => self.datagrams.ends(&key),
+            _ => None,
+        };
+        let (client, server) = quoted_ends(about);
+        known.unwrap_or(Ends { client, server, client_mac: None, server_mac: None })
+    }
+}
+
+fn notice<'a>(message: &Message<'a>) -> What<'a> {
+    let protocol = message.protocol;
+    match message.subject {
+        message::Subject::Neighbour { address, mac } if message.client.address.is_unspecified() && mac.is_none() => {
+            What::Probe { protocol, address }
+        }
+        message::Subject::Neighbour { address, mac } => What::Announcement { protocol, address, mac },
+        message::Subject::Dns(message) => What::Dns { protocol, message: Cow::Borrowed(message.bytes()) },
+        message::Subject::Ping { .. } => What::Unasked { protocol, subject: exchange::unasked(&message.subject) },
+    }
+}
+
+/// A message with its ends turned so that the client is first, and the MAC addresses with them.
+fn carried<'a>(message: Message<'a>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'a> {
+    let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
+    let (client_mac, server_mac) = match message.role {
+        Role::Reply => (receiver_mac, sender_mac),
+        _ => (sender_mac, receiver_mac),
+    };
+    let ends = Ends { client: message.client, server: message.server, client_mac, server_mac };
+    exchange::Carried { message, ends, place, seen, over_tcp }
+}
+
+fn quoted_ends(about: icmp::Quoted) -> (Endpoint, Endpoint) {
+    match about.protocol {
+        crate::decode::ip::TCP | crate::decode::ip::UDP => {
+            (Endpoint::socket(about.source, about.pair.0), Endpoint::socket(about.destination, about.pair.1))
+        }
+        _ => (Endpoint::host(about.source), Endpoint::host(about.destination)),
+    }
+}
+
+fn flow_key(place: Place, about: icmp::Quoted) -> FlowKey {
+    let (source, destination) = quoted_ends(about);
+    FlowKey::new(place, source, destination)
+}
+
+fn place(packet: &Packet<'_>) -> Place {
+    Place { tap: packet.tap, if_index: packet.link.if_index }
+}
+
+fn seen(packet: &Packet<'_>) -> Seen {
+    Seen { at: packet.at, number: packet.number }
+}
+
+impl Side {
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! A hash table with a cap whose entries also stand in lists by age, so that the oldest is always at hand.
+//!
+//! Everything the tracker remembers is in one of these. Entries are reused with the memory they hold, so that the steady
+//! state allocates nothing. Lists are by state (waiting, given up, …): within one the order is that of the stamps, and
+//! expiring means looking at its head, never at the whole table.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+
+use crate::time::Timestamp;
+
+/// Marks the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// A place in a [`Table`]; only good for the table that gave it, until the entry is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u32);
+
+#[derive(Debug)]
+struct Entry<K, V> {
+    key: K,
+    value: V,
+    stamp: Timestamp,
+    list: u8,
+    previous: u32,
+    next: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+/// A table of at most `cap` entries in `LISTS` lists.
+#[derive(Debug)]
+pub struct Table<K, V, const LISTS: usize> {
+    // Keyed at random, so that nobody can choose addresses and ports that collide.
+    hasher: ahash::RandomState,
+    index: HashTable<u32>,
+    entries: Vec<Entry<K, V>>,
+    free: Vec<u32>,
+    lists: [List; LISTS],
+    cap: usize,
+}
+
+#[expect(clippy::indexing_slicing, reason = "a Slot and a list's links come from this table and stay within it")]
+impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
+    /// An empty table; `cap` is at least one.
+    pub fn new(cap: usize) -> Self {
+        Self {
+            hasher: ahash::RandomState::new(),
+            index: HashTable::new(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            lists: [List { head: NONE, tail: NONE }; LISTS],
+            cap: cap.clamp(1, NONE as usize),
+        }
+    }
+
+    /// Entries in the table.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether an entry must go before another can come.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.cap
+    }
+
+    /// The entry of that key.
+    pub fn find(&self, key: &K) -> Option<Slot> {
+        let hash = self.hasher.hash_one(key);
+        self.index.find(hash, |&at| self.entries[at as usize].key == *key).map(|&at| Slot(at))
+    }
+
+    /// The value in that place.
+    pub fn get(&self, slot: Slot) -> &V {
+        &self.entries[slot.0 as usize].value
+    }
+
+    /// The value in that place, to change it.
+    pub fn get_mut(&mut self, slot: Slot) -> &mut V {
+        &mut self.entries[slot.0 as usize].value
+    }
+
+    /// The key of that place.
+    pub fn key(&self, slot: Slot) -> K {
+        self.entries[slot.0 as usize].key
+    }
+
+    /// When the entry was put where it stands in its list.
+    pub fn stamp(&self, slot: Slot) -> Timestamp {
+        self.entries[slot.0 as usize].stamp
+    }
+
+    /// The list that the entry stands in.
+    pub fn list(&self, slot: Slot) -> usize {
+        usize::from(self.entries[slot.0 as usize].list)
+    }
+
+    /// A place for a key that is not in the table yet, at the end of a list. Its value is what an earlier entry left there,
+    /// for the sake of the memory it holds: the caller sets every field. The caller makes room first: see
+    /// [`Table::is_full`].
+    pub fn insert(&mut self, key: K, list: usize, at: Timestamp) -> Slot {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.entries[slot as usize].key = key;
+                slot
+            }
+            None => {
+                let entry = Entry { key, value: V::default(), stamp: at, list: 0, previous: NONE, next: NONE };
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let (hasher, entries) = (&self.hasher, &self.entries);
+        self.index.insert_unique(hasher.hash_one(key), slot, |&at| hasher.hash_one(entries[at as usize].key));
+        self.append(slot, list, at);
+        Slot(slot)
+    }
+
+    /// Takes an entry out. Its value stays readable until the place is given to another.
+    pub fn remove(&mut self, slot: Slot) {
+        let hash = self.hasher.hash_one(self.entries[slot.0 as usize].key);
+        if let Ok(entry) = self.index.find_entry(hash, |&at| at == slot.0) {
+            entry.remove();
+            self.unlink(slot.0);
+            self.free.push(slot.0);
+        }
+    }
+
+    /// Puts an entry at the end of a list.
+    pub fn move_to(&mut self, slot: Slot, list: usize, at: Timestamp) {
+        self.unlink(slot.0);
+        self.append(slot.0, list, at);
+    }
+
+    /// The entry that has stood in a list for longest.
+    pub fn oldest(&self, list: usize) -> Option<Slot> {
+        let head = self.lists.get(list)?.head;
+        (head != NONE).then_some(Slot(head))
+    }
+
+    /// The entry that has stood in a list for longest, if it has stood there since before `before`.
+    pub fn expired(&self, list: usize, before: Timestamp) -> Option<Slot> {
+        self.oldest(list).filter(|&slot| self.stamp(slot) < before)
+    }
+
+    fn append(&mut self, slot: u32, list: usize, at: Timestamp) {
+        let tail = self.lists[list].tail;
+        let entry = &mut self.entries[slot as usize];
+        (entry.previous, entry.next, entry.list, entry.stamp) = (tail, NONE, list as u8, at);
+        match tail {
+            NONE => self.lists[list].head = slot,
+            tail => self.entries[tail as usize].next = slot,
+        }
+        self.lists[list].tail = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Entry { previous, next, list, .. } = self.entries[slot as usize];
+        match previous {
+            NONE => self.lists[usize::from(list)].head = next,
+            previous => self.entries[previous as usize].next = next,
+        }
+        match next {
+            NONE => self.lists[usize::from(list)].tail = previous,
+            next => self.entries[next as usize].previous = previous,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_parts(second, 0)
+    }
+
+    #[test]
+    fn the_oldest_of_each_list_is_at_hand() {
+        let mut table: Table<u32, u32, 2> = Table::new(10);
+        let one = table.insert(1, 0, at(1));
+        let two = table.insert(2, 0, at(2));
+        let three = table.insert(3, 1, at(3));
+        assert_eq!((table.oldest(0), table.oldest(1)), (Some(one), Some(three)));
+        table.move_to(one, 0, at(4));
+        assert_eq!((table.oldest(0), table.stamp(one)), (Some(two), at(4)));
+        assert_eq!((table.expired(0, at(2)), table.expired(0, at(3))), (None, Some(two)));
+        table.remove(two);
+        assert_eq!((table.oldest(0), table.find(&2), table.len()), (Some(one), None, 2));
+        table.move_to(one, 1, at(5));
+        assert_eq!((table.oldest(0), table.oldest(1)), (None, Some(three)));
+    }
+
+    #[test]
+    fn a_place_is_used_again() {
+        let mut table: Table<u32, Vec<u8>, 1> = Table::new(1);
+        let slot = table.insert(1, 0, at(1));
+        table.get_mut(slot).extend([0; 100]);
+        assert!(table.is_full());
+        table.remove(slot);
+        let again = table.insert(2, 0, at(2));
+        assert_eq!((again, table.get(again).len(), table.find(&1)), (slot, 100, None));
+    }
+}

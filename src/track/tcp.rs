@@ -1,0 +1,407 @@
+//! TCP connections from SYN to the end (RFC 9293, 3.3.2), as an observer between the ends sees them.
+
+use std::time::Duration;
+
+use super::event::{
+    Connection, Direction, Ends, Event, Handshake, IcmpError, Missing, Place, Remaining, Seen, Side, Stage,
+};
+use super::segment::Half;
+use super::stream::Stream;
+use super::table::{Slot, Table};
+use super::{Counters, FlowKey, Sink};
+use crate::decode::Tcp;
+use crate::decode::message::{self, Endpoint, Message, ProtocolId};
+use crate::time::Timestamp;
+
+/// The list of connections that are open.
+const LIVE: usize = 0;
+/// The list of connections whose handshake is not complete.
+const OPENING: usize = 1;
+/// The list of connections that ended, kept for their stragglers.
+const DONE: usize = 2;
+/// A handshake is given up this long after its latest packet. Linux sends SYN again each second at first
+/// (`tcp_syn_linear_timeouts`), so three seconds of silence mean that it waits in vain.
+const HANDSHAKE: Duration = Duration::from_secs(3);
+/// Packets of a connection that ended are still its own for this long.
+const STRAGGLERS: Duration = Duration::from_secs(10);
+/// An entry moves to the end of its list at most this often; the order is exact to that.
+const MOVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    SynSent,
+    SynReceived,
+    Open,
+    /// It ended, and that was said.
+    Done,
+}
+
+#[derive(Debug)]
+struct Flow {
+    ends: Ends,
+    phase: Phase,
+    /// The handshake was given up, and that was said; the SYN-ACK may still come.
+    given_up: bool,
+    before_capture: bool,
+    /// The sequence number of the SYN: another one is another connection.
+    initial: Option<u32>,
+    handshake: Handshake,
+    first: Seen,
+    last: Seen,
+    client: Half,
+    server: Half,
+    /// Who said first that it is done.
+    closes: Option<Side>,
+    streams: Option<Box<Streams>>,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        let seen = Seen::default();
+        Self {
+            ends: super::no_ends(),
+            phase: Phase::SynSent,
+            given_up: false,
+            before_capture: false,
+            initial: None,
+            handshake: Handshake::default(),
+            first: seen,
+            last: seen,
+            client: Half::default(),
+            server: Half::default(),
+            closes: None,
+            streams: None,
+        }
+    }
+}
+
+/// The bytes of a connection whose protocol is read.
+#[derive(Debug)]
+struct Streams {
+    protocol: ProtocolId,
+    client: Stream,
+    server: Stream,
+}
+
+/// A segment's way into the stream that it belongs to.
+pub(super) struct Carries<'a> {
+    streams: &'a mut Streams,
+    from: Side,
+    ends: (Endpoint, Endpoint),
+}
+
+impl Carries<'_> {
+    /// Hands over each message that is whole with this segment.
+    pub fn feed(self, tcp: &Tcp<'_>, on_message: &mut dyn FnMut(Message<'_>)) {
+        let read = (self.streams.protocol, self.ends.0, self.ends.1);
+        let stream = match self.from {
+            Side::Client => &mut self.streams.client,
+            Side::Server => &mut self.streams.server,
+        };
+        if tcp.flags.syn() {
+            stream.begin(tcp.sequence.wrapping_add(1));
+        }
+        stream.feed(tcp.sequence, tcp.payload, tcp.payload.len() < tcp.payload_len, read, on_message);
+    }
+}
+
+/// The TCP connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    table: Table<FlowKey, Flow, 3>,
+    streams: usize,
+    max_streams: usize,
+}
+
+impl Connections {
+    pub fn new(cap: usize, max_streams: usize) -> Self {
+        Self { table: Table::new(cap), streams: 0, max_streams }
+    }
+
+    /// A segment from `ends.client` to `ends.server`; says where its bytes go, if its protocol is read.
+    pub fn segment(
+        &mut self,
+        place: Place,
+        ends: Ends,
+        seen: Seen,
+        tcp: &Tcp<'_>,
+        counters: &mut Counters,
+        sink: &mut dyn Sink,
+    ) -> Option<Carries<'_>> {
+        let key = FlowKey::new(place, ends.client, ends.server);
+        let slot = self.table.find(&key);
+        let slot = slot.filter(|&slot| !self.is_replaced(slot, ends, tcp, seen, sink));
+        let slot = match slot {
+            Some(slot) => slot,
+            None => self.begin(key, ends, seen, tcp, counters, sink),
+        };
+        let from = self.take(slot, ends, seen, tcp);
+        self.advance(slot, from, tcp, seen, sink);
+        let flow = self.table.get_mut(slot);
+        flow.streams.as_deref_mut().map(|streams| Carries { streams, from, ends: (ends.client, ends.server) })
+    }
+
+    /// Whether a SYN opens another connection between the ports of one that is known; then that one ends here.
+    fn is_replaced(&mut self, slot: Slot, ends: Ends, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
+        if !tcp.flags.syn() || tcp.flags.ack() {
+            return false;
+        }
+        let flow = self.table.get(slot);
+        if flow.initial == Some(tcp.sequence) && flow.ends.client == ends.client && flow.phase != Phase::Done {
+            return false;
+        }
+        if flow.phase != Phase::Done {
+            self.end(slot, Stage::StillOpen(Remaining::Replaced), seen.at, sink);
+        }
+        self.forget(slot);
+        true
+    }
+
+    fn begin(
+        &mut self,
+        key: FlowKey,
+        ends: Ends,
+        seen: Seen,
+        tcp: &Tcp<'_>,
+        counters: &mut Counters,
+        sink: &mut dyn Sink,
+    ) -> Slot {
+        if self.table.is_full() {
+            self.make_room(seen.at, counters, sink);
+        }
+        let (syn, ack) = (tcp.flags.syn(), tcp.flags.ack());
+        let from_server = if syn { ack } else { serves(ends.client, ends.server) };
+        let ends = if from_server { turned(ends) } else { ends };
+        let flow = Flow {
+            ends,
+            phase: if syn { Phase::SynSent } else { Phase::Open },
+            before_capture: !syn,
+            initial: (syn && !ack).then_some(tcp.sequence),
+            first: seen,
+            streams: self.open_streams(ends, counters),
+            ..Flow::default()
+        };
+        let slot = self.table.insert(key, if syn { OPENING } else { LIVE }, seen.at);
+        *self.table.get_mut(slot) = flow;
+        slot
+    }
+
+    fn open_streams(&mut self, ends: Ends, counters: &mut Counters) -> Option<Box<Streams>> {
+        let protocol = message::over_tcp(ends.client, ends.server)?;
+        if self.streams >= self.max_streams {
+            counters.refused_streams += 1;
+            return None;
+        }
+        self.streams += 1;
+        Some(Box::new(Streams { protocol, client: Stream::default(), server: Stream::default() }))
+    }
+
+    /// Counts the segment on its side.
+    fn take(&mut self, slot: Slot, ends: Ends, seen: Seen, tcp: &Tcp<'_>) -> Side {
+        let flow = self.table.get_mut(slot);
+        flow.last = seen;
+        let round_trip = flow.handshake.halves().map(|(there, back)| there + back);
+        let from = if flow.ends.client == ends.client { Side::Client } else { Side::Server };
+        let half = match from {
+            Side::Client => &mut flow.client,
+            Side::Server => {
+                flow.ends.server_mac = ends.client_mac;
+                &mut flow.server
+            }
+        };
+        half.take(tcp, seen.at, round_trip);
+        if tcp.flags.fin() {
+            flow.closes.get_or_insert(from);
+        }
+        if seen.at - self.table.stamp(slot) > MOVE_EVERY {
+            let list = self.table.list(slot);
+            self.table.move_to(slot, list, seen.at);
+        }
+        from
+    }
+
+    /// Follows what the segment does to the connection.
+    fn advance(&mut self, slot: Slot, from: Side, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) {
+        let flow = self.table.get_mut(slot);
+        let first = flow.first == seen;
+        match flow.phase {
+            Phase::Done => {}
+            _ if tcp.flags.rst() => {
+                let stage = reset_stage(flow, from);
+                self.end(slot, stage, seen.at, sink);
+            }
+            Phase::Open => {
+                if first && flow.before_capture {
+                    self.say(slot, Stage::Opened, seen.at, sink);
+                }
+                self.close_if_done(slot, seen.at, sink);
+            }
+            Phase::SynSent | Phase::SynReceived => self.shake_hands(slot, from, tcp, seen, sink),
+        }
+    }
+
+    fn shake_hands(&mut self, slot: Slot, from: Side, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) {
+        let flow = self.table.get_mut(slot);
+        match (from, tcp.flags.syn(), tcp.flags.ack()) {
+            (Side::Client, true, _) => {
+                flow.handshake.syn = Some(seen);
+                flow.handshake.tries += 1;
+                flow.given_up = false;
+                self.table.move_to(slot, OPENING, seen.at);
+            }
+            (Side::Server, true, true) => {
+                flow.handshake.syn_ack.get_or_insert(seen);
+                flow.phase = Phase::SynReceived;
+                self.table.move_to(slot, OPENING, seen.at);
+            }
+            (Side::Client, false, true) if flow.phase == Phase::SynReceived => {
+                flow.handshake.ack = Some(seen);
+                flow.phase = Phase::Open;
+                self.table.move_to(slot, LIVE, seen.at);
+                self.say(slot, Stage::Opened, seen.at, sink);
+                self.close_if_done(slot, seen.at, sink);
+            }
+            // One direction is not captured: what goes on without the SYN-ACK is open all the same.
+            (Side::Client, false, true) => {
+                flow.phase = Phase::Open;
+                self.table.move_to(slot, LIVE, seen.at);
+                self.say(slot, Stage::Opened, seen.at, sink);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the connection if both ends are done and both know it.
+    fn close_if_done(&mut self, slot: Slot, at: Timestamp, sink: &mut dyn Sink) {
+        let flow = self.table.get(slot);
+        let (Some(client), Some(server), Some(by)) = (flow.client.fin, flow.server.fin, flow.closes) else { return };
+        if flow.server.has_acknowledged(client) && flow.client.has_acknowledged(server) {
+            self.end(slot, Stage::Closed { by }, at, sink);
+        }
+    }
+
+    /// An ICMP error came for a segment of the connection; it only ends one that is not open yet.
+    pub fn fail(&mut self, key: FlowKey, error: IcmpError, seen: Seen, sink: &mut dyn Sink) -> Option<()> {
+        let slot = self.table.find(&key)?;
+        if self.table.get(slot).phase != Phase::SynSent {
+            return None;
+        }
+        self.end(slot, Stage::Failed(error), seen.at, sink);
+        Some(())
+    }
+
+    /// The ends of a connection, client first.
+    pub fn ends(&self, key: &FlowKey) -> Option<Ends> {
+        Some(self.table.get(self.table.find(key)?).ends)
+    }
+
+    /// Gives up on handshakes that wait in vain, and forgets what ended a while ago.
+    pub fn expire(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        while let Some(slot) = self.table.expired(OPENING, now.saturating_sub(HANDSHAKE)) {
+            let due = self.table.stamp(slot) + HANDSHAKE;
+            let stage = unfinished(self.table.get(slot).phase, Missing::TimedOut);
+            self.say(slot, stage, due, sink);
+            self.table.get_mut(slot).given_up = true;
+            self.table.move_to(slot, LIVE, due);
+        }
+        while let Some(slot) = self.table.expired(DONE, now.saturating_sub(STRAGGLERS)) {
+            self.forget(slot);
+        }
+    }
+
+    /// The capture ended at `now`: says what is still open.
+    pub fn finish(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        for list in [OPENING, LIVE] {
+            while let Some(slot) = self.table.oldest(list) {
+                let flow = self.table.get(slot);
+                if !flow.given_up {
+                    let stage = match flow.phase {
+                        Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::CaptureEnded),
+                        _ => Stage::StillOpen(Remaining::CaptureEnded),
+                    };
+                    self.say(slot, stage, now, sink);
+                }
+                self.forget(slot);
+            }
+        }
+    }
+
+    /// Takes the oldest connection out of a full table: one that ended, else one that is opening, else an open one.
+    fn make_room(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut dyn Sink) {
+        if let Some(slot) = self.table.oldest(DONE) {
+            return self.forget(slot);
+        }
+        let Some(slot) = self.table.oldest(OPENING).or_else(|| self.table.oldest(LIVE)) else { return };
+        counters.evicted_flows += 1;
+        let flow = self.table.get(slot);
+        if !flow.given_up {
+            let stage = match flow.phase {
+                Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::TableFull),
+                _ => Stage::StillOpen(Remaining::TableFull),
+            };
+            self.say(slot, stage, now, sink);
+        }
+        self.forget(slot);
+    }
+
+    fn end(&mut self, slot: Slot, stage: Stage, at: Timestamp, sink: &mut dyn Sink) {
+        self.say(slot, stage, at, sink);
+        self.table.get_mut(slot).phase = Phase::Done;
+        self.table.move_to(slot, DONE, at);
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        if self.table.get_mut(slot).streams.take().is_some() {
+            self.streams -= 1;
+        }
+        self.table.remove(slot);
+    }
+
+    fn say(&self, slot: Slot, stage: Stage, known_at: Timestamp, sink: &mut dyn Sink) {
+        let flow = self.table.get(slot);
+        sink.event(Event::Connection(Connection {
+            place: self.table.key(slot).place,
+            ends: flow.ends,
+            stage,
+            handshake: flow.handshake,
+            first: flow.first,
+            last: flow.last,
+            there: direction(&flow.client),
+            back: direction(&flow.server),
+            before_capture: flow.before_capture,
+            known_at,
+        }));
+    }
+}
+
+fn direction(half: &Half) -> Direction {
+    half.direction
+}
+
+fn unfinished(phase: Phase, why: Missing) -> Stage {
+    if phase == Phase::SynReceived { Stage::HalfOpen(why) } else { Stage::Unanswered(why) }
+}
+
+fn reset_stage(flow: &Flow, from: Side) -> Stage {
+    match (flow.phase, from) {
+        (Phase::SynSent, Side::Server) => Stage::Refused,
+        // Many programs end with a reset after both have said that they are done.
+        (Phase::Open, _) if flow.client.fin.is_some() && flow.server.fin.is_some() => {
+            Stage::Closed { by: flow.closes.unwrap_or(from) }
+        }
+        _ => Stage::Reset { by: from },
+    }
+}
+
+/// Whether the sender of a connection's first seen packet looks like its server: the lower port of two is, where it is
+/// one that programs do not get by chance (IANA's dynamic ports begin at 49152, Linux' at 32768).
+fn serves(sender: Endpoint, receiver: Endpoint) -> bool {
+    sender.port < receiver.port && sender.port < Some(32768)
+}
+
+fn turned(ends: Ends) -> Ends {
+    let Ends { client, server, client_mac, server_mac } = ends;
+    Ends { client: server, server: client, client_mac: server_mac, server_mac: client_mac }
+}

@@ -1,0 +1,263 @@
+//! Scenarios with their time given, from bytes to events in words.
+
+use super::event::*;
+use super::*;
+use crate::decode::{decode, testing::ethernet};
+
+const A: [u8; 4] = [172, 18, 0, 2];
+const B: [u8; 4] = [172, 18, 0, 3];
+
+/// A tracker and what it said.
+struct Scene {
+    tracker: Tracker,
+    number: u64,
+    said: Vec<String>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
+        Self { tracker: Tracker::new(limits), number: 0, said: Vec::new() }
+    }
+
+    /// Shows the tracker a frame that is seen at that microsecond.
+    fn see(&mut self, micros: u64, frame: &[u8]) -> &mut Self {
+        self.number += 1;
+        let packet = decode(&ethernet(frame, self.number, Timestamp::from_nanos(1_000_000_000_000 + micros * 1000)));
+        let said = &mut self.said;
+        self.tracker.observe(&packet, &mut |event: Event<'_>| said.push(words(&event)));
+        self
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        let said = &mut self.said;
+        self.tracker.finish(&mut |event: Event<'_>| said.push(words(&event)));
+        self.said
+    }
+}
+
+/// An event in few words, with its frames.
+fn words(event: &Event<'_>) -> String {
+    match event {
+        Event::Exchange(exchange) => {
+            let protocol = exchange.protocol.protocol().name();
+            let outcome = format!("{:?}", exchange.outcome).split(['(', ' ']).next().unwrap().to_lowercase();
+            let micros = exchange.latency().map_or(0, |latency| latency.as_micros());
+            let late = if exchange.late { " late" } else { "" };
+            let frames = (exchange.request.number, exchange.reply.map_or(0, |reply| reply.number));
+            format!("{protocol} {outcome}{late} {micros}us x{} {frames:?}", exchange.tries)
+        }
+        Event::Connection(connection) => {
+            let Connection { there, back, stage, .. } = connection;
+            format!("tcp {stage:?} {}/{} bytes, {} again", there.bytes, back.bytes, there.retransmissions)
+        }
+        Event::Datagrams(flow) => format!("udp {:?} {}/{}", flow.stage, flow.there.packets, flow.back.packets),
+        Event::Notice(notice) => format!("{:?}", notice.what).split([' ', '{']).next().unwrap().to_lowercase(),
+        Event::Packet(packet) => packet.words.to_string(),
+    }
+}
+
+fn ip(source: [u8; 4], destination: [u8; 4]) -> etherparse::PacketBuilderStep<etherparse::IpHeaders> {
+    etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv4(source, destination, 64)
+}
+
+fn ping(reply: bool, sequence: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let builder = if reply {
+        ip(A, B).icmpv4_echo_reply(7, sequence)
+    } else {
+        ip(B, A).icmpv4_echo_request(7, sequence)
+    };
+    builder.write(&mut bytes, &[0; 56]).unwrap();
+    bytes
+}
+
+fn udp(source: [u8; 4], destination: [u8; 4], ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ip(source, destination).udp(ports.0, ports.1).write(&mut bytes, payload).unwrap();
+    bytes
+}
+
+fn dns(id: u8, response: bool, kind: u8) -> Vec<u8> {
+    vec![0, id, if response { 0x81 } else { 1 }, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'd', b'b', 0, 0, kind, 0, 1]
+}
+
+/// A segment from B:40000 to A:80, or back.
+fn segment(back: bool, flags: &str, sequence: u32, acknowledgement: u32, payload: &[u8]) -> Vec<u8> {
+    let builder = if back { ip(A, B).tcp(80, 40000, sequence, 1000) } else { ip(B, A).tcp(40000, 80, sequence, 1000) };
+    let builder = if flags.contains('S') { builder.syn() } else { builder };
+    let builder = if flags.contains('F') { builder.fin() } else { builder };
+    let builder = if flags.contains('R') { builder.rst() } else { builder };
+    let builder = if flags.contains('.') { builder.ack(acknowledgement) } else { builder };
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes, payload).unwrap();
+    bytes
+}
+
+fn handshake(scene: &mut Scene) {
+    scene.see(0, &segment(false, "S", 100, 0, &[]));
+    scene.see(30, &segment(true, "S.", 500, 101, &[]));
+    scene.see(50, &segment(false, ".", 101, 501, &[]));
+}
+
+#[test]
+fn pings_are_paired_and_missing_ones_are_said() {
+    let mut scene = Scene::new();
+    scene.see(0, &ping(false, 0)).see(45, &ping(true, 0)).see(1_000_000, &ping(false, 1));
+    // The third makes it late enough to give the second up; its reply then still counts.
+    scene.see(2_100_000, &ping(false, 2)).see(2_200_000, &ping(true, 1));
+    assert_eq!(
+        scene.finish(),
+        [
+            "ping answered 45us x1 (1, 2)",
+            "ping unanswered 0us x1 (3, 0)",
+            "ping answered late 1200000us x1 (3, 5)",
+            "ping unanswered 0us x1 (4, 0)",
+        ]
+    );
+}
+
+#[test]
+fn lookups_are_paired_through_dockers_nat() {
+    let (client, server) = ([127, 0, 0, 1], [127, 0, 0, 11]);
+    let mut scene = Scene::new();
+    // The same socket and id for A and AAAA, as some resolvers draw them.
+    scene.see(0, &udp(client, server, (46758, 51804), &dns(9, false, 1)));
+    scene.see(10, &udp(client, server, (46758, 51804), &dns(9, false, 28)));
+    scene.see(100, &udp(server, client, (53, 46758), &dns(9, true, 28)));
+    scene.see(300, &udp(server, client, (53, 46758), &dns(9, true, 1)));
+    assert_eq!(scene.finish(), ["dns answered 90us x1 (2, 3)", "dns answered 300us x1 (1, 4)"]);
+}
+
+#[test]
+fn a_lookup_that_is_repeated_counts_from_the_first() {
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, A, (40000, 53), &dns(9, false, 1)));
+    scene.see(2_000_000, &udp(B, A, (40000, 53), &dns(9, false, 1)));
+    scene.see(2_000_100, &udp(A, B, (53, 40000), &dns(9, true, 1)));
+    assert_eq!(scene.finish(), ["dns answered 2000100us x2 (1, 3)"]);
+}
+
+#[test]
+fn a_reply_without_its_request_is_a_notice() {
+    let mut scene = Scene::new();
+    scene.see(0, &ping(true, 0));
+    assert_eq!(scene.tracker.counters().unasked_replies, 1);
+    assert_eq!(scene.finish(), ["unasked"]);
+}
+
+#[test]
+fn a_connection_is_followed_from_syn_to_both_fins() {
+    let mut scene = Scene::new();
+    handshake(&mut scene);
+    scene.see(60, &segment(false, ".", 101, 501, &[0; 78]));
+    scene.see(70, &segment(false, ".", 101, 501, &[0; 78]));
+    scene.see(80, &segment(true, "F.", 501, 179, &[0; 20]));
+    scene.see(90, &segment(false, "F.", 179, 522, &[]));
+    scene.see(95, &segment(true, ".", 522, 180, &[]));
+    // A straggler belongs to the connection that ended.
+    scene.see(99, &segment(true, ".", 522, 180, &[]));
+    let closed = "tcp Closed { by: Server } 78/20 bytes, 1 again";
+    assert_eq!(scene.finish(), ["tcp Opened 0/0 bytes, 0 again", closed]);
+}
+
+#[test]
+fn a_reset_means_refused_before_the_handshake_and_reset_after_it() {
+    let mut scene = Scene::new();
+    scene.see(0, &segment(false, "S", 100, 0, &[])).see(12, &segment(true, "R.", 0, 101, &[]));
+    assert_eq!(scene.finish(), ["tcp Refused 0/0 bytes, 0 again"]);
+    let mut scene = Scene::new();
+    handshake(&mut scene);
+    scene.see(60, &segment(true, "R", 501, 0, &[]));
+    assert_eq!(scene.finish()[1], "tcp Reset { by: Server } 0/0 bytes, 0 again");
+}
+
+#[test]
+fn a_syn_without_an_answer_is_said_after_its_last_try() {
+    let mut scene = Scene::new();
+    for second in 0..3 {
+        scene.see(second * 1_000_000, &segment(false, "S", 100, 0, &[]));
+    }
+    scene.see(9_000_000, &ping(false, 0));
+    assert_eq!(scene.finish()[0], "tcp Unanswered(TimedOut) 0/0 bytes, 2 again");
+}
+
+#[test]
+fn a_handshake_that_the_client_leaves_is_half_open() {
+    let mut scene = Scene::new();
+    scene.see(0, &segment(false, "S", 100, 0, &[])).see(30, &segment(true, "S.", 500, 101, &[]));
+    assert_eq!(scene.finish(), ["tcp HalfOpen(CaptureEnded) 0/0 bytes, 0 again"]);
+}
+
+#[test]
+fn a_connection_from_before_the_capture_is_told_by_its_ports() {
+    let mut scene = Scene::new();
+    scene.see(0, &segment(true, ".", 7000, 101, &[0; 10]));
+    let flow = scene.finish();
+    let open = "tcp StillOpen(CaptureEnded) 0/10 bytes, 0 again";
+    assert_eq!(flow, ["tcp Opened 0/10 bytes, 0 again", open]);
+}
+
+#[test]
+fn another_syn_on_the_same_ports_is_another_connection() {
+    let mut scene = Scene::new();
+    handshake(&mut scene);
+    scene.see(60, &segment(false, "S", 9000, 0, &[]));
+    assert_eq!(scene.said[1], "tcp StillOpen(Replaced) 0/0 bytes, 0 again");
+}
+
+#[test]
+fn an_icmp_error_ends_what_it_is_about() {
+    let request = udp(B, A, (40000, 9999), b"hello");
+    let mut error = vec![3, 3, 0, 0, 0, 0, 0, 0];
+    error.extend(&request[14..42]);
+    let mut frame = Vec::new();
+    ip(A, B).icmpv4_raw(3, 3, [0; 4]).write(&mut frame, &error[8..]).unwrap();
+    let mut scene = Scene::new();
+    scene.see(0, &request).see(10, &frame);
+    let said = scene.finish();
+    assert_eq!(said[0], "udp Began 1/0");
+    assert!(said[1].starts_with("udp Failed(IcmpError { reason: PortUnreachable"), "{said:?}");
+    assert_eq!(said.len(), 2);
+}
+
+#[test]
+fn an_icmp_error_about_a_ping_fails_it() {
+    let request = ping(false, 3);
+    let mut frame = Vec::new();
+    ip([172, 18, 0, 1], B).icmpv4_raw(3, 1, [0; 4]).write(&mut frame, &request[14..42]).unwrap();
+    let mut scene = Scene::new();
+    scene.see(0, &request).see(10, &frame);
+    assert_eq!(scene.finish(), ["ping failed 10us x1 (1, 2)"]);
+}
+
+#[test]
+fn datagrams_end_when_nothing_comes_for_a_while() {
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, A, (40000, 9999), b"x")).see(10, &udp(A, B, (9999, 40000), b"y"));
+    scene.see(31_000_000, &ping(false, 0));
+    assert_eq!(scene.said, ["udp Began 1/0", "udp Idle 1/1"]);
+}
+
+#[test]
+fn at_the_caps_the_oldest_goes_and_is_counted() {
+    let mut scene = Scene::with(Limits { flows: 2, pending: 2, streams: 0 });
+    for n in 0..4 {
+        scene.see(u64::from(n), &ping(false, n));
+        scene.see(u64::from(n), &udp(B, A, (41000 + n, 9999), b"x"));
+    }
+    let counters = scene.tracker.counters().clone();
+    assert_eq!((counters.evicted_pending, counters.evicted_flows), (2, 2));
+    let said = scene.finish();
+    assert_eq!(said.iter().filter(|line| line.starts_with("ping unanswered")).count(), 4);
+}
+
+#[test]
+fn a_clock_that_steps_back_gives_no_negative_latency() {
+    let mut scene = Scene::new();
+    scene.see(5_000_000, &ping(false, 0)).see(1_000_000, &ping(true, 0));
+    assert_eq!(scene.finish(), ["ping answered 0us x1 (1, 2)"]);
+}
