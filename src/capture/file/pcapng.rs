@@ -9,7 +9,7 @@ use super::options::{self, Items, TapComment};
 use super::taps::{Interface, Taps};
 use super::{Fault, Item, MAX_BLOCK, MAX_PACKET, Record, names};
 use crate::capture::error::Flaw;
-use crate::capture::{Drops, LinkType, Tap};
+use crate::capture::{Drops, LinkType, Tap, TapId};
 use crate::time::Timestamp;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -56,7 +56,8 @@ struct Block<'a> {
 
 /// A packet in its block, in offsets and lengths of bytes.
 struct Found {
-    interface: Interface,
+    link: LinkType,
+    tap: TapId,
     at: Timestamp,
     wire_len: u32,
     captured: u32,
@@ -75,10 +76,9 @@ impl Pcapng {
             if !buffer.fill(HEAD)? {
                 return if buffer.ends_cleanly() { Ok(Item::End) } else { Err(Fault::Cut) };
             }
-            let mut kind = self.endian.u32(buffer.available(), 0);
+            let kind = self.endian.u32(buffer.available(), 0);
             if kind == SECTION {
                 self.read_byte_order(buffer)?;
-                kind = SECTION;
             }
             let claimed = self.endian.u32(buffer.available(), 4);
             if !matches!(kind, SECTION | INTERFACE | OBSOLETE | SIMPLE | NAMES | STATISTICS | ENHANCED) {
@@ -149,8 +149,8 @@ impl Pcapng {
             number: 0,
             at: found.at,
             wire_len: found.wire_len.max(found.captured),
-            link: found.interface.link,
-            tap: found.interface.tap,
+            link: found.link,
+            tap: found.tap,
             lent: buffer.consume(whole, found.data..found.data + found.captured as usize),
         })))
     }
@@ -177,8 +177,8 @@ impl Pcapng {
         let word = |at| self.endian.u32(block.bytes, at);
         let units = u64::from(word(12)) << 32 | u64::from(word(16));
         let captured = block.checked(word(20), ENHANCED_DATA)?;
-        let at = interface.clock.time(units);
-        Ok(Found { interface, at, wire_len: word(24), captured, data: ENHANCED_DATA })
+        let (at, wire_len) = (interface.clock.time(units), word(24));
+        Ok(Found { link: interface.link, tap: interface.tap, at, wire_len, captured, data: ENHANCED_DATA })
     }
 
     /// A simple packet is of interface 0, is as long as the snap length lets it, and has the time of the packet
@@ -188,13 +188,14 @@ impl Pcapng {
         let wire_len = self.endian.u32(block.bytes, 8);
         let snap_len = if interface.snap_len == 0 { u32::MAX } else { interface.snap_len };
         let captured = block.checked(wire_len.min(snap_len), SIMPLE_DATA)?;
-        Ok(Found { interface, at: self.last, wire_len, captured, data: SIMPLE_DATA })
+        let Interface { link, tap, .. } = *interface;
+        Ok(Found { link, tap, at: self.last, wire_len, captured, data: SIMPLE_DATA })
     }
 
     #[inline]
-    fn interface(&self, number: u32) -> Result<Interface, Fault> {
-        let beyond = || self.beyond.filter(|_| u64::from(number) < self.described);
-        let kept = self.interfaces.get(number as usize).copied();
+    fn interface(&self, number: u32) -> Result<&Interface, Fault> {
+        let beyond = || self.beyond.as_ref().filter(|_| u64::from(number) < self.described);
+        let kept = self.interfaces.get(number as usize);
         kept.or_else(beyond).ok_or(Fault::Flaw(Flaw::UnknownInterface(number)))
     }
 
