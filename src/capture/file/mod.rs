@@ -1,1 +1,285 @@
-//! Capture files.
+//! Capture files: pcap and pcapng, gzipped or not, from a file or a pipe.
+//!
+//! Memory stays constant however long the file is, nothing is allocated for a packet, and its bytes are not copied:
+//! a frame borrows from the one buffer that the file is read through. What a file is, its first bytes tell, not its
+//! name. This room does not decode frames and does not follow a file that still grows: the end is the end.
+
+mod buffer;
+mod bytes;
+mod clock;
+mod input;
+mod merge;
+mod names;
+mod options;
+mod pcap;
+mod pcapng;
+mod recognise;
+mod taps;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use self::buffer::Buffer;
+use self::input::{Counted, Input};
+use self::pcap::Pcap;
+use self::pcapng::Pcapng;
+use self::recognise::{Kind, MAGIC_LEN, Refused, recognise};
+use self::taps::Taps;
+use super::error::Flaw;
+use super::{Drops, Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
+use crate::time::Timestamp;
+
+pub use self::merge::Merged;
+pub use self::taps::MAX_TAPS;
+
+/// The most captured bytes that a packet is believed to have.
+///
+/// tcpdump stops at 262,144; captures of segments that the network card was to divide (BIG TCP) have up to half a
+/// megabyte. Beyond this a length is damage.
+pub const MAX_PACKET: u32 = 16 * 1024 * 1024;
+
+/// The most bytes of a pcapng block that is read whole: the largest packet with options of 128 KiB. Blocks of unknown
+/// types are passed over at any length.
+pub const MAX_BLOCK: u32 = MAX_PACKET + 128 * 1024;
+
+/// A capture file that is being read.
+pub struct FileSource {
+    name: String,
+    buffer: Buffer,
+    format: Format,
+    taps: Taps,
+    /// How many packets were read.
+    packets: u64,
+    /// What was read ahead to learn its time.
+    head: Option<Item>,
+    /// What the next record is keyed by until its own time is known.
+    last: Timestamp,
+    done: bool,
+    size: Option<u64>,
+}
+
+enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+/// What a format reader found next.
+enum Item {
+    Packet(Record),
+    Names(NameBlock),
+    End,
+}
+
+/// A packet whose bytes are in the buffer until the next fill.
+struct Record {
+    number: u64,
+    at: Timestamp,
+    wire_len: u32,
+    link: LinkType,
+    tap: TapId,
+    /// Where the bytes are, for [`Buffer::lent`].
+    lent: Range<usize>,
+}
+
+/// Why a format reader stopped. [`FileSource`] adds the name and the place.
+enum Fault {
+    Cut,
+    Flaw(Flaw),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Flaw> for Fault {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flaw(flaw)
+    }
+}
+
+impl FileSource {
+    /// Opens a capture file. Reads no more than its first bytes, to recognise it.
+    ///
+    /// `first_tap` is the number of the file's first tap; it uses no more than [`MAX_TAPS`] from there.
+    pub fn open(path: &Path, first_tap: u32) -> Result<Self, Error> {
+        let opening = |error| Error::opening(path, error);
+        let file = File::open(path).map_err(opening)?;
+        let metadata = file.metadata().map_err(opening)?;
+        if metadata.is_dir() {
+            return Err(Error::IsDirectory { path: path.to_owned() });
+        }
+        let mut source = Self::from_reader(Box::new(file), &path.to_string_lossy(), first_tap)?;
+        // A pipe with a name has a length of 0.
+        source.size = metadata.is_file().then_some(metadata.len());
+        Ok(source)
+    }
+
+    /// Reads a capture from `reader`, called `name` in messages. Waits for its first bytes, but for no more than are
+    /// needed to recognise it.
+    pub fn from_reader(reader: Box<dyn Read + Send>, name: &str, first_tap: u32) -> Result<Self, Error> {
+        Self::with_capacity(reader, name, first_tap, buffer::CAPACITY)
+    }
+
+    fn with_capacity(reader: Box<dyn Read + Send>, name: &str, first_tap: u32, capacity: usize) -> Result<Self, Error> {
+        let mut buffer = Buffer::new(Input::Plain(Counted::new(reader)), capacity);
+        let mut kind = kind_of(&mut buffer, name)?;
+        if kind == Kind::Gzip {
+            buffer = buffer.into_gzip();
+            kind = kind_of(&mut buffer, name)?;
+        }
+        let format = match kind {
+            Kind::Pcap(endian, variant) => Format::Pcap(Pcap::new(endian, variant)),
+            Kind::Pcapng => Format::Pcapng(Pcapng::new()),
+            Kind::Gzip => {
+                let looks = super::error::Looks::Compressed("gzip");
+                return Err(Error::NotACapture { name: name.to_owned(), looks });
+            }
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            buffer,
+            format,
+            taps: Taps::new(first_tap),
+            packets: 0,
+            head: None,
+            last: Timestamp::ZERO,
+            done: false,
+            size: None,
+        })
+    }
+
+    /// The path as it was given, or the name that stands for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many bytes of the file were read, compressed as they are.
+    pub fn position(&self) -> u64 {
+        self.buffer.input().position()
+    }
+
+    /// The length of the file in bytes, compressed as it is; `None` for a pipe.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The drops that the statistics blocks read so far tell of, over all taps. `None` where there is none, and in
+    /// every pcap file.
+    pub fn drops(&self) -> Option<Drops> {
+        self.taps.drops()
+    }
+
+    /// How many interfaces had to share the last tap, there being more than [`MAX_TAPS`].
+    pub fn interfaces_sharing_a_tap(&self) -> u64 {
+        self.taps.sharing()
+    }
+
+    /// The time by which the next record is to be ordered: its own, or for names, which have none, that of the packet
+    /// before. `None` at the end. Reads on as far as needed and keeps the record for [`Source::next`].
+    pub fn peek_time(&mut self) -> Result<Option<Timestamp>, Error> {
+        if self.head.is_none() {
+            self.head = Some(self.read_item()?);
+        }
+        Ok(match &self.head {
+            Some(Item::Packet(record)) => {
+                self.last = record.at;
+                Some(record.at)
+            }
+            Some(Item::Names(_)) => Some(self.last),
+            Some(Item::End) | None => None,
+        })
+    }
+
+    #[inline]
+    fn read_item(&mut self) -> Result<Item, Error> {
+        if self.done {
+            return Ok(Item::End);
+        }
+        let read = match &mut self.format {
+            Format::Pcap(format) => format.next(&mut self.buffer, &mut self.taps),
+            Format::Pcapng(format) => format.next(&mut self.buffer, &mut self.taps),
+        };
+        match read {
+            Ok(Item::Packet(mut record)) => {
+                self.packets += 1;
+                record.number = self.packets;
+                Ok(Item::Packet(record))
+            }
+            Ok(Item::Names(names)) => Ok(Item::Names(names)),
+            Ok(Item::End) => {
+                self.done = true;
+                Ok(Item::End)
+            }
+            Err(fault) => {
+                self.done = true;
+                Err(located(fault, &self.buffer, &self.name, self.packets))
+            }
+        }
+    }
+}
+
+impl Source for FileSource {
+    #[inline]
+    fn next(&mut self) -> Result<Next<'_>, Error> {
+        let item = match self.head.take() {
+            Some(item) => item,
+            None => self.read_item()?,
+        };
+        Ok(match item {
+            Item::Packet(record) => Next::Frame(Frame {
+                number: record.number,
+                at: record.at,
+                wire_len: record.wire_len,
+                bytes: self.buffer.lent(record.lent),
+                link: record.link,
+                tap: record.tap,
+            }),
+            Item::Names(names) => Next::Names(names),
+            Item::End => Next::End,
+        })
+    }
+
+    fn tap(&self, id: TapId) -> Option<&Tap> {
+        self.taps.get(id)
+    }
+}
+
+/// What the file in `buffer` is, read as far as that takes.
+fn kind_of(buffer: &mut Buffer, name: &str) -> Result<Kind, Error> {
+    if let Err(error) = buffer.fill(MAGIC_LEN) {
+        return Err(located(Fault::Io(error), buffer, name, 0));
+    }
+    let head = buffer.available();
+    if head.is_empty() && buffer.ends_cleanly() {
+        return Err(Error::Empty { name: name.to_owned() });
+    }
+    if head.is_empty() {
+        return Err(located(Fault::Cut, buffer, name, 0));
+    }
+    recognise(head).map_err(|refused| match refused {
+        Refused::Cut => located(Fault::Cut, buffer, name, 0),
+        Refused::Other(looks) => Error::NotACapture { name: name.to_owned(), looks },
+    })
+}
+
+/// The error for people: what is wrong, in which file, after which packet and at which byte.
+#[cold]
+fn located(fault: Fault, buffer: &Buffer, name: &str, packets: u64) -> Error {
+    let (name, at_byte) = (name.to_owned(), buffer.mark());
+    let corrupt = |name, why| Error::Corrupt { name, packet: packets.saturating_add(1), at_byte, why };
+    match fault {
+        Fault::Cut => Error::Cut { name, after_packet: packets, at_byte },
+        Fault::Flaw(why) => corrupt(name, why),
+        Fault::Io(error) if buffer.input().is_damage(&error) => corrupt(name, Flaw::Gzip),
+        Fault::Io(source) => Error::Io { name, source },
+    }
+}

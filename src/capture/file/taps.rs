@@ -1,0 +1,91 @@
+//! The taps of one capture file.
+
+use crate::capture::{Drops, LinkType, Tap, TapId};
+
+/// How many taps one file can have.
+///
+/// A hostile pcapng can describe an interface in every 20 bytes. Interfaces beyond this share the file's last tap,
+/// which has no name; frames keep their own link type.
+pub const MAX_TAPS: u32 = 65_536;
+
+/// The taps of one file, numbered from `first` on.
+pub(super) struct Taps {
+    first: u32,
+    list: Vec<(Tap, Option<Drops>)>,
+    /// How many interfaces share the last tap.
+    sharing: u64,
+}
+
+impl Taps {
+    pub(super) fn new(first: u32) -> Self {
+        Self { first, list: Vec::new(), sharing: 0 }
+    }
+
+    /// Numbers the taps from `first` on. Only sound while there is none.
+    pub(super) fn set_first(&mut self, first: u32) {
+        self.first = first;
+    }
+
+    /// A new tap, or the shared one where there are too many.
+    pub(super) fn add(&mut self, tap: Tap) -> TapId {
+        let index = self.list.len() as u32;
+        if index < MAX_TAPS - 1 {
+            self.list.push((tap, None));
+            return TapId(self.first.wrapping_add(index));
+        }
+        self.sharing += 1;
+        if index < MAX_TAPS {
+            let Tap { link, .. } = tap;
+            self.list.push((Tap { interface: String::new(), network: None, namespace: None, link }, None));
+        }
+        TapId(self.first.wrapping_add(MAX_TAPS - 1))
+    }
+
+    pub(super) fn get(&self, id: TapId) -> Option<&Tap> {
+        self.list.get(self.index(id)).map(|(tap, _)| tap)
+    }
+
+    /// How many interfaces had to share the last tap.
+    pub(super) fn sharing(&self) -> u64 {
+        self.sharing
+    }
+
+    /// Counts one more interface that shares the last tap.
+    pub(super) fn share(&mut self) {
+        self.sharing += 1;
+    }
+
+    /// Notes what a statistics block says of a tap. Its counters run from the start of the capture, so the last block
+    /// counts; on the shared tap they add up.
+    pub(super) fn set_drops(&mut self, id: TapId, drops: Drops) {
+        let index = self.index(id);
+        let shared = index as u32 == MAX_TAPS - 1;
+        if let Some((_, noted)) = self.list.get_mut(index) {
+            *noted = Some(if shared { sum(noted.unwrap_or_default(), drops) } else { drops });
+        }
+    }
+
+    /// The drops of all taps, `None` where the file tells of none.
+    pub(super) fn drops(&self) -> Option<Drops> {
+        self.list.iter().filter_map(|(_, drops)| *drops).reduce(sum)
+    }
+
+    fn index(&self, id: TapId) -> usize {
+        id.0.wrapping_sub(self.first) as usize
+    }
+}
+
+/// Two counts together. Saturates: a file can claim anything.
+pub(super) fn sum(one: Drops, other: Drops) -> Drops {
+    Drops { kernel: one.kernel.saturating_add(other.kernel), interface: one.interface.saturating_add(other.interface) }
+}
+
+/// An interface that a pcapng section describes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interface {
+    pub(super) tap: TapId,
+    pub(super) link: LinkType,
+    /// The snap length in bytes, 0 for none.
+    pub(super) snap_len: u32,
+    pub(super) clock: super::clock::Clock,
+}
