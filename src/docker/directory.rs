@@ -81,8 +81,8 @@ pub struct Network {
     pub name: String,
     /// `bridge`, `overlay`, `macvlan`, `ipvlan`, `host`, `null` or a plugin's.
     pub driver: String,
-    /// The bridge's interface on the host, for the `bridge` driver: `docker0`, `br-` and twelve digits of the id, or what
-    /// `com.docker.network.bridge.name` says.
+    /// The bridge's interface on the host, for the `bridge` driver: `docker0`, `br-` and twelve digits of the id, or
+    /// what `com.docker.network.bridge.name` says.
     pub interface: Option<String>,
     /// Its address ranges.
     pub subnets: Vec<Subnet>,
