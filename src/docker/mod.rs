@@ -4,8 +4,22 @@
 //! tokio live here and nowhere else. Nobody ever waits for this room: a Directory is an immutable snapshot behind an
 //! `Arc`, replaced when something changed.
 
+mod api;
+pub mod connect;
 pub mod directory;
+pub mod error;
+mod host;
+pub mod leases;
+mod listing;
+pub mod lookup;
+mod network_index;
+mod session;
 pub mod snapshot;
 pub mod watch;
 
-pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Network, NetworkId, Protocol};
+pub use connect::Environment;
+pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Network, NetworkId, Protocol, Subnet};
+pub use error::DaemonError;
+pub use lookup::Lookup;
+pub use snapshot::{Snapshot, SnapshotError, read_snapshot, write_snapshot};
+pub use watch::{Change, DaemonConfig, DirectoryWatch, spawn};
