@@ -12,7 +12,12 @@
 
 pub mod address;
 pub mod capture;
+pub mod cli;
+pub mod commands;
 pub mod decode;
 pub mod docker;
+pub mod latency;
+pub mod name;
+pub mod render;
 pub mod time;
 pub mod track;

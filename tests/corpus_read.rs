@@ -25,7 +25,7 @@ fn read(path: &Path) -> Reading {
     };
     loop {
         match source.next() {
-            Ok(Next::Frame(frame)) => {
+            Ok(Next::Frame(frame, _)) => {
                 reading.packets += 1;
                 assert_eq!(frame.number, reading.packets, "{}", path.display());
                 assert!(frame.wire_len as usize >= frame.bytes.len(), "{}", path.display());

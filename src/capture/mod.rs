@@ -21,8 +21,6 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
-    /// Raw IP by OpenBSD's number and by the `DLT_RAW` of other systems, as some files have it.
-    pub const RAW_ALIASES: [Self; 3] = [Self(101), Self(12), Self(14)];
     /// Raw IPv4 or IPv6.
     pub const RAW: Self = Self(101);
     /// OpenBSD loopback: a 4-byte address family in network byte order.
@@ -35,6 +33,11 @@ impl LinkType {
     pub const IPV6: Self = Self(229);
     /// Linux cooked capture v2, which names the interface of each packet.
     pub const LINUX_SLL2: Self = Self(276);
+
+    /// The name that libpcap has for it: `IEEE802_11_RADIO`; the number where it has none.
+    pub fn name(self) -> String {
+        pcap::Linktype(i32::from(self.0)).get_name().unwrap_or_else(|_| self.0.to_string())
+    }
 }
 
 /// The number of a tap, an index into the list of [`Tap`]s that the source knows.
@@ -84,8 +87,8 @@ pub struct NameBlock {
 /// What a [`Source`] has next.
 #[derive(Debug)]
 pub enum Next<'a> {
-    /// A packet.
-    Frame(Frame<'a>),
+    /// A packet, and the tap that it was seen on: both are lent together, so that nobody has to look the tap up.
+    Frame(Frame<'a>, &'a Tap),
     /// The file tells names, valid from here on.
     Names(NameBlock),
     /// Nothing came for a while on a live tap; it is this late now. The moment to give up on what was not answered.

@@ -75,7 +75,16 @@ impl Protocol for AddressResolution {
         };
         let subject = Subject::Neighbour { address: address.into(), mac };
         let end = |address: Ipv4Addr| Endpoint::host(IpAddr::V4(address));
-        Some(Message { protocol, role, client: end(client), server: end(server), to_group: false, failed: false, id: 0, subject })
+        Some(Message {
+            protocol,
+            role,
+            client: end(client),
+            server: end(server),
+            to_group: false,
+            failed: false,
+            id: 0,
+            subject,
+        })
     }
 }
 
@@ -83,9 +92,8 @@ impl Protocol for AddressResolution {
 mod tests {
     use super::*;
 
-    static REQUEST_BYTES: [u8; 28] = [
-        0, 1, 8, 0, 6, 4, 0, 1, 2, 0x42, 0xac, 0x12, 0, 3, 172, 18, 0, 3, 0, 0, 0, 0, 0, 0, 172, 18, 0, 2,
-    ];
+    static REQUEST_BYTES: [u8; 28] =
+        [0, 1, 8, 0, 6, 4, 0, 1, 2, 0x42, 0xac, 0x12, 0, 3, 172, 18, 0, 3, 0, 0, 0, 0, 0, 0, 172, 18, 0, 2];
 
     #[test]
     fn reads_a_request() {

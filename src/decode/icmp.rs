@@ -319,7 +319,16 @@ impl Protocol for NeighbourDiscovery {
         };
         let mac = neighbour.mac.filter(|_| neighbour.advertisement);
         let subject = Subject::Neighbour { address: target.address, mac };
-        Some(Message { protocol, role, client: Endpoint::host(client), server: target, to_group: false, failed: false, id: 0, subject })
+        Some(Message {
+            protocol,
+            role,
+            client: Endpoint::host(client),
+            server: target,
+            to_group: false,
+            failed: false,
+            id: 0,
+            subject,
+        })
     }
 }
 

@@ -160,10 +160,7 @@ mod tests {
         assert_eq!(tcp.flags.to_string(), "S");
         let options: Vec<_> = tcp.options().collect();
         // The last option claims ten bytes of which six are there.
-        assert_eq!(
-            options,
-            [TcpOption::MaximumSegmentSize(1460), TcpOption::WindowScale(7), TcpOption::SackPermitted]
-        );
+        assert_eq!(options, [TcpOption::MaximumSegmentSize(1460), TcpOption::WindowScale(7), TcpOption::SackPermitted]);
     }
 
     #[test]

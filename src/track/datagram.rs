@@ -71,14 +71,7 @@ impl DatagramFlows {
         }
     }
 
-    fn begin(
-        &mut self,
-        key: FlowKey,
-        ends: Ends,
-        seen: Seen,
-        counters: &mut Counters,
-        sink: &mut dyn Sink,
-    ) -> Slot {
+    fn begin(&mut self, key: FlowKey, ends: Ends, seen: Seen, counters: &mut Counters, sink: &mut dyn Sink) -> Slot {
         if self.table.is_full()
             && let Some(oldest) = self.table.oldest(0)
         {

@@ -221,13 +221,9 @@ impl Pending {
     fn keep(&mut self, subject: &message::Subject<'_>, over_tcp: bool) {
         self.name.clear();
         self.subject = match *subject {
-            message::Subject::Ping { echo, hop_limit, fragmented } => Kept::Ping {
-                id: echo.id,
-                sequence: echo.sequence,
-                data_len: echo.data_len,
-                hop_limit,
-                fragmented,
-            },
+            message::Subject::Ping { echo, hop_limit, fragmented } => {
+                Kept::Ping { id: echo.id, sequence: echo.sequence, data_len: echo.data_len, hop_limit, fragmented }
+            }
             message::Subject::Neighbour { address, .. } => Kept::Neighbour { address },
             message::Subject::Dns(message) => {
                 let question = message.question();

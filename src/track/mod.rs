@@ -156,14 +156,7 @@ impl Tracker {
         }
     }
 
-    fn tcp(
-        &mut self,
-        place: Place,
-        ends: Ends,
-        seen: Seen,
-        segment: &crate::decode::Tcp<'_>,
-        sink: &mut dyn Sink,
-    ) {
+    fn tcp(&mut self, place: Place, ends: Ends, seen: Seen, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
         let Self { connections, exchanges, counters, .. } = self;
         let mut unasked = 0;
         let carries = connections.segment(place, ends, seen, segment, counters, sink);

@@ -4,7 +4,7 @@
 //! state allocates nothing. Lists are by state (waiting, given up, …): within one the order is that of the stamps, and
 //! expiring means looking at its head, never at the whole table.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 use hashbrown::HashTable;
 

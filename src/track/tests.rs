@@ -66,11 +66,8 @@ fn ip(source: [u8; 4], destination: [u8; 4]) -> etherparse::PacketBuilderStep<et
 
 fn ping(reply: bool, sequence: u16) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let builder = if reply {
-        ip(A, B).icmpv4_echo_reply(7, sequence)
-    } else {
-        ip(B, A).icmpv4_echo_request(7, sequence)
-    };
+    let builder =
+        if reply { ip(A, B).icmpv4_echo_reply(7, sequence) } else { ip(B, A).icmpv4_echo_request(7, sequence) };
     builder.write(&mut bytes, &[0; 56]).unwrap();
     bytes
 }

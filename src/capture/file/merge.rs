@@ -170,7 +170,7 @@ mod tests {
         let mut seen = Vec::new();
         loop {
             match merged.next().unwrap() {
-                Next::Frame(frame) => seen.push(String::from_utf8(frame.bytes.to_vec()).unwrap()),
+                Next::Frame(frame, _) => seen.push(String::from_utf8(frame.bytes.to_vec()).unwrap()),
                 Next::Names(block) => seen.push(format!("names {}", block.comment)),
                 Next::Idle(_) => panic!("a file is never idle"),
                 Next::End => break,

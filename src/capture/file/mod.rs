@@ -235,14 +235,17 @@ impl Source for FileSource {
             None => self.read_item()?,
         };
         Ok(match item {
-            Item::Packet(record) => Next::Frame(Frame {
-                number: record.number,
-                at: record.at,
-                wire_len: record.wire_len,
-                bytes: self.buffer.lent(record.lent),
-                link: record.link,
-                tap: record.tap,
-            }),
+            Item::Packet(record) => {
+                let frame = Frame {
+                    number: record.number,
+                    at: record.at,
+                    wire_len: record.wire_len,
+                    bytes: self.buffer.lent(record.lent),
+                    link: record.link,
+                    tap: record.tap,
+                };
+                Next::Frame(frame, self.taps.get(record.tap).unwrap_or(&taps::UNKNOWN))
+            }
             Item::Names(names) => Next::Names(names),
             Item::End => Next::End,
         })

@@ -8,6 +8,10 @@ use crate::capture::{Drops, LinkType, Tap, TapId};
 /// which has no name; frames keep their own link type.
 pub const MAX_TAPS: u32 = 65_536;
 
+/// Stands for a tap that no file describes; there is none, because a packet names a tap that was added.
+pub(super) static UNKNOWN: Tap =
+    Tap { interface: String::new(), network: None, namespace: None, link: LinkType::ETHERNET };
+
 /// The taps of one file, numbered from `first` on.
 pub(super) struct Taps {
     first: u32,

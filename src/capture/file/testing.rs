@@ -187,7 +187,7 @@ pub fn all(source: &mut impl Source) -> (Vec<(u64, Owned)>, Vec<NameBlock>, Opti
     let (mut frames, mut names) = (Vec::new(), Vec::new());
     loop {
         match source.next() {
-            Ok(Next::Frame(frame)) => {
+            Ok(Next::Frame(frame, _)) => {
                 let (at, wire_len, bytes) = (frame.at, frame.wire_len, frame.bytes.to_vec());
                 frames.push((frame.number, Owned { at, wire_len, bytes, link: frame.link, tap: frame.tap }));
             }

@@ -1,0 +1,198 @@
+//! What the user typed. Checks and does nothing else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Watch Docker networks: every lookup, ARP, ping and connection, by container name and with its time.
+#[derive(Debug, Parser)]
+#[command(name = "bridgetap", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Habits from tcpdump work: `bridgetap -i docker0` is `bridgetap watch if:docker0`, \
+and `bridgetap -r FILE` is `bridgetap replay FILE`.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch Docker networks live.
+    ///
+    /// Watching a network that has Docker's name service also means watching the loopback interface of every container
+    /// on it: a lookup of a container's name never crosses the bridge.
+    Watch(Watch),
+    /// Tell the same from capture files: pcap, pcapng, either gzipped.
+    Replay(Replay),
+}
+
+/// `bridgetap watch`
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// A network by its name or id, or an interface; net:NAME or if:NAME where a name is ambiguous. None: every Docker
+    /// bridge.
+    #[arg(value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Watch an interface, as tcpdump's -i.
+    #[arg(short = 'i', long = "interface", value_name = "INTERFACE")]
+    pub interfaces: Vec<String>,
+    /// End after this time: 30s, 5m, 1h30m.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Size of the ring that the kernel puts packets in, for each bridge or interface.
+    #[arg(short = 'B', long = "buffer-size", value_name = "KIB", default_value_t = 32 * 1024,
+        value_parser = clap::value_parser!(u32).range(64..=2 * 1024 * 1024))]
+    pub ring_kib: u32,
+    /// Bytes of each packet that are looked at.
+    #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", default_value_t = 262_144,
+        value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub snap_len: u32,
+    /// Do not put interfaces into promiscuous mode; then a bridge shows only what is sent to all or to the host.
+    #[arg(short = 'p', long = "no-promiscuous-mode")]
+    pub no_promiscuous: bool,
+    /// How to tell it.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `bridgetap replay`
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Capture files, told together in the order of time; - is standard input, which may be a live pipe.
+    #[arg(value_name = "FILE", required_unless_present = "read")]
+    pub files: Vec<PathBuf>,
+    /// A capture file, as tcpdump's -r.
+    #[arg(short = 'r', long = "read", value_name = "FILE")]
+    pub read: Vec<PathBuf>,
+    /// How to tell it.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How to tell what was seen.
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Output {
+    /// End after this many packets.
+    #[arg(short = 'c', long = "count", value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// One JSON object a line; docs/output.md has the schema.
+    #[arg(long)]
+    pub json: bool,
+    /// A line for each packet instead of one for each exchange.
+    #[arg(long, conflicts_with = "summary")]
+    pub packets: bool,
+    /// Only the summary at the end.
+    #[arg(long)]
+    pub summary: bool,
+    /// Addresses instead of names.
+    #[arg(short = 'n', long = "numeric", action = ArgAction::Count)]
+    pub numeric: u8,
+    /// Show MAC addresses.
+    #[arg(short = 'e', long = "link-level")]
+    pub link_level: bool,
+    /// Shorter lines.
+    #[arg(short = 'q', long)]
+    pub quiet: bool,
+    /// When to use colours; auto: on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Connections and flows that are remembered at once; the oldest goes first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 262_144,
+        value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub max_flows: u32,
+    /// Requests of one protocol that wait for answers at once; the oldest goes first.
+    #[arg(long, value_name = "NUMBER", default_value_t = 65_536,
+        value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub max_pending: u32,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Reads `30s`, `5m`, `1h30m`, `500ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time; write for example 30s, 5m or 1h30m");
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from(span).map_err(|_| wrong())?;
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// Puts in the subcommand that a tcpdump user leaves out: `-i docker0` watches, `-r file` replays.
+pub fn with_tcpdump_habits(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    let begins_with_flag = arguments.get(1).is_some_and(|first| is_short_flags(first));
+    let has = |letter| arguments.iter().skip(1).any(|argument| is_short_flags(argument) && flag(argument, letter));
+    if begins_with_flag && has('r') {
+        arguments.insert(1, "replay".into());
+    } else if begins_with_flag && has('i') {
+        arguments.insert(1, "watch".into());
+    }
+    arguments
+}
+
+fn is_short_flags(argument: &OsString) -> bool {
+    let text = argument.to_string_lossy();
+    text.len() > 1 && text.starts_with('-') && !text.starts_with("--")
+}
+
+/// Whether a cluster of flags such as `-nr` holds a letter, before one that takes a value.
+fn flag(argument: &OsString, letter: char) -> bool {
+    let text = argument.to_string_lossy();
+    for found in text.chars().skip(1) {
+        if found == letter {
+            return true;
+        }
+        if "icBsr".contains(found) || !found.is_ascii_alphabetic() {
+            return false;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn habits(line: &str) -> String {
+        let arguments = with_tcpdump_habits(line.split(' ').map(OsString::from));
+        arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn tcpdumps_habits_work() {
+        assert_eq!(habits("bridgetap -i docker0"), "bridgetap watch -i docker0");
+        assert_eq!(habits("bridgetap -nr f.pcap"), "bridgetap replay -nr f.pcap");
+        assert_eq!(habits("bridgetap -n -c 3 -idocker0"), "bridgetap watch -n -c 3 -idocker0");
+        for unchanged in ["bridgetap", "bridgetap -h", "bridgetap --version", "bridgetap watch -i x", "bridgetap -V"] {
+            assert_eq!(habits(unchanged), unchanged);
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for wrong in ["", "0s", "-1s", "soon", "30"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

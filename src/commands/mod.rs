@@ -1,0 +1,54 @@
+//! The commands: the only place that wires the stages together.
+
+mod output;
+mod replay;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Color, Command};
+use crate::track::Limits;
+
+/// Where a command writes, and what is there.
+pub struct Streams {
+    /// The log.
+    pub out: Box<dyn Write + Send>,
+    /// Whether the log goes to a terminal.
+    pub out_is_terminal: bool,
+    /// Messages about the program itself.
+    pub messages: Messages,
+    /// Whether those go to a terminal.
+    pub messages_are_terminal: bool,
+}
+
+/// Writes messages about the program itself, a line each, behind its name.
+pub struct Messages(pub Box<dyn Write + Send>);
+
+impl Messages {
+    /// Writes a message. That nobody can read it is no reason to stop.
+    pub fn say(&mut self, message: &str) {
+        let _ = writeln!(self.0, "bridgetap: {}", crate::render::escape::escape(message));
+    }
+}
+
+/// Does what the user typed.
+pub fn run(cli: Cli, streams: Streams) -> ExitCode {
+    match cli.command {
+        Command::Replay(arguments) => replay::run(&arguments, streams),
+        Command::Watch(_) => ExitCode::FAILURE,
+    }
+}
+
+fn limits(output: &crate::cli::Output) -> Limits {
+    Limits { flows: output.max_flows as usize, pending: output.max_pending as usize, ..Limits::default() }
+}
+
+/// Whether to write colours: `--color`, else `NO_COLOR`, `CLICOLOR` and `TERM` (<https://no-color.org>).
+fn wants_color(choice: Color, is_terminal: bool) -> bool {
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) => false,
+        Color::Auto => is_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    }
+}

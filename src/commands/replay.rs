@@ -1,0 +1,176 @@
+//! `bridgetap replay`: the log of capture files.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{Output, ended};
+use super::{Messages, Streams, limits};
+use crate::capture::file::{FileSource, Merged};
+use crate::capture::{Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
+use crate::cli;
+use crate::decode;
+use crate::docker;
+use crate::render::summary::Totals;
+use crate::track::{Sink, Tracker, packet_line};
+
+/// Files smaller than this are read before a progress bar could be drawn.
+const BIG: u64 = 64 * 1024 * 1024;
+/// The bar moves every so many packets.
+const BAR_EVERY: u64 = 1 << 16;
+
+/// Runs the command.
+pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
+    let mut whole = true;
+    let mut files = Vec::new();
+    let names: Vec<_> = arguments.files.iter().chain(&arguments.read).collect();
+    if names.iter().filter(|name| name.as_os_str() == "-").count() > 1 {
+        streams.messages.say("- is standard input, which can be read only once");
+        return ExitCode::from(2);
+    }
+    for name in &names {
+        match open(name) {
+            Ok(file) => files.push(file),
+            Err(error) => {
+                streams.messages.say(&error.to_string());
+                whole = false;
+            }
+        }
+    }
+    if files.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    let is_live = names.iter().any(|name| name.as_os_str() == "-");
+    let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
+    let bar = bar(&files, arguments, &streams);
+    let replay = Story { output, undecoded: Vec::new(), known: None, words: String::new() };
+    whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
+    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn open(name: &Path) -> Result<FileSource, crate::capture::Error> {
+    if name.as_os_str() == "-" {
+        FileSource::from_reader(Box::new(io::stdin()), "standard input", 0)
+    } else {
+        FileSource::open(name, 0)
+    }
+}
+
+/// A bar on standard error, where somebody sees it and it does not get between the lines of the log.
+fn bar(files: &[FileSource], arguments: &cli::Replay, streams: &Streams) -> Option<ProgressBar> {
+    let size = files.iter().map(FileSource::size).sum::<Option<u64>>().filter(|&size| size >= BIG)?;
+    let free = !streams.out_is_terminal || arguments.output.summary;
+    if !free || !streams.messages_are_terminal || !io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{bar:40} {percent}%  {binary_bytes_per_sec}, {eta} left").ok()?;
+    Some(ProgressBar::new(size).with_style(style))
+}
+
+/// The log of capture files, as it is told.
+struct Story {
+    output: Output,
+    undecoded: Vec<(LinkType, u64)>,
+    /// The tap of the latest packet, whose description the namer has.
+    known: Option<TapId>,
+    words: String,
+}
+
+impl Story {
+    /// Tells it all. False where a file could not be read to its end, or the log not be written.
+    fn tell(
+        mut self,
+        mut files: Merged,
+        arguments: &cli::Replay,
+        messages: &mut Messages,
+        bar: Option<&ProgressBar>,
+    ) -> bool {
+        let stop = stop_on_signals();
+        let mut tracker = Tracker::new(limits(&arguments.output));
+        let mut left = arguments.output.count.unwrap_or(u64::MAX);
+        let mut packets: u64 = 0;
+        while left > 0 && !self.output.has_failed() && !stop.load(Ordering::Relaxed) {
+            match files.next() {
+                Ok(Next::Frame(frame, tap)) => {
+                    self.frame(&frame, tap, &mut tracker);
+                    left -= 1;
+                    packets += 1;
+                }
+                Ok(Next::Names(block)) => self.names(&block, messages),
+                Ok(Next::Idle(now)) => tracker.tick(now, &mut self.output),
+                Ok(Next::End) | Err(_) => break,
+            }
+            if packets.is_multiple_of(BAR_EVERY)
+                && let Some(bar) = bar
+            {
+                bar.set_position(files.position());
+            }
+        }
+        tracker.finish(&mut self.output);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
+        let counters = tracker.counters().clone();
+        let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0 };
+        let written = ended(self.output.finish(&totals), messages);
+        let errors = files.take_errors();
+        for error in &errors {
+            messages.say(&error.to_string());
+        }
+        written && errors.is_empty()
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker) {
+        if self.known != Some(frame.tap) {
+            self.known = Some(frame.tap);
+            if !self.output.namer.knows_tap(frame.tap) {
+                self.output.namer.set_tap(frame.tap, tap.clone());
+            }
+        }
+        if !decode::supports(frame.link) {
+            return self.pass_over(frame.link);
+        }
+        let packet = decode::decode(frame);
+        if self.output.wants_packets() {
+            self.output.event(packet_line(&packet, &mut self.words));
+        }
+        tracker.observe(&packet, &mut self.output);
+    }
+
+    fn pass_over(&mut self, link: LinkType) {
+        match self.undecoded.iter_mut().find(|(known, _)| *known == link) {
+            Some((_, count)) => *count += 1,
+            None => self.undecoded.push((link, 1)),
+        }
+    }
+
+    fn names(&mut self, block: &NameBlock, messages: &mut Messages) {
+        self.output.namer.add_file_names(block);
+        if !block.comment.trim_start().starts_with("{\"bridgetap_directory\"") {
+            return;
+        }
+        match docker::read_snapshot(&block.comment) {
+            Ok(snapshot) => {
+                let directory = snapshot.apply(self.output.namer.directory().map(Arc::as_ref));
+                self.output.namer.set_directory(Arc::new(directory));
+            }
+            Err(error) => messages.say(&format!("names in the capture cannot be read: {error}")),
+        }
+    }
+}
+
+/// Set when somebody presses Ctrl-C or ends the program: then the log ends with its summary.
+fn stop_on_signals() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second signal ends the program at once.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
+}

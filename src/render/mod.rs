@@ -1,0 +1,13 @@
+//! Events to what people and programs read. Writes to any `io::Write`; escapes at the last step.
+
+pub mod escape;
+pub mod json;
+pub mod line;
+pub mod summary;
+pub mod text;
+pub mod units;
+pub mod words;
+
+pub use json::JsonWriter;
+pub use summary::Summary;
+pub use text::{Layout, TextWriter};

@@ -1,0 +1,363 @@
+//! What it all comes to: the lines under the log.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::units::{Count, Took};
+use crate::capture::Drops;
+use crate::decode::message::{PROTOCOLS, ProtocolId};
+use crate::decode::{icmp, ip, link};
+use crate::latency::Spread;
+use crate::track::event::{Connection, DatagramStage, Event, Exchange, Missing, Outcome, Stage};
+use crate::track::{Counters, PassedOver};
+
+/// Counts the events of a log.
+#[derive(Debug, Default)]
+pub struct Summary {
+    exchanges: Vec<Exchanges>,
+    tcp: Tcp,
+    udp: Udp,
+}
+
+/// The exchanges of one protocol.
+#[derive(Clone, Debug, Default)]
+struct Exchanges {
+    answered: u64,
+    failed: u64,
+    unanswered: u64,
+    /// Still waited for when the capture ended.
+    waiting: u64,
+    latency: Spread,
+}
+
+/// The TCP connections.
+#[derive(Debug, Default)]
+struct Tcp {
+    opened: u64,
+    before_capture: u64,
+    closed: u64,
+    reset: u64,
+    refused: u64,
+    failed: u64,
+    unanswered: u64,
+    open: u64,
+    retransmissions: u64,
+    handshake: Spread,
+}
+
+/// The UDP flows.
+#[derive(Debug, Default)]
+struct Udp {
+    began: u64,
+    failed: u64,
+}
+
+/// What the capture as a whole says, beside its events.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// The trackers' counters.
+    pub counters: Counters,
+    /// Packets whose link type is not decoded, by the name of the link type.
+    pub undecoded: Vec<(String, u64)>,
+    /// What the kernel or the file says was dropped.
+    pub drops: Option<Drops>,
+    /// Events that came faster than they could be shown.
+    pub events_lost: u64,
+}
+
+impl Summary {
+    /// Counts an event.
+    pub fn add(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Exchange(exchange) => self.exchange(exchange),
+            Event::Connection(connection) => self.tcp.add(connection),
+            Event::Datagrams(datagrams) => match datagrams.stage {
+                DatagramStage::Began => self.udp.began += 1,
+                DatagramStage::Failed(_) => self.udp.failed += 1,
+                DatagramStage::Idle | DatagramStage::StillOpen(_) => {}
+            },
+            Event::Notice(_) | Event::Packet(_) => {}
+        }
+    }
+
+    fn exchange(&mut self, exchange: &Exchange<'_>) {
+        self.exchanges.resize_with(PROTOCOLS.len(), Exchanges::default);
+        let Some(exchanges) = self.exchanges.get_mut(usize::from(exchange.protocol.0)) else { return };
+        if exchange.late {
+            // It was counted as unanswered when it was given up.
+            exchanges.unanswered = exchanges.unanswered.saturating_sub(1);
+        }
+        match exchange.outcome {
+            Outcome::Answered => exchanges.answered += 1,
+            Outcome::Failed(_) => exchanges.failed += 1,
+            Outcome::Unanswered(Missing::CaptureEnded) => exchanges.waiting += 1,
+            Outcome::Unanswered(_) => exchanges.unanswered += 1,
+        }
+        if let Some(latency) = exchange.latency() {
+            exchanges.latency.record(latency);
+        }
+    }
+
+    /// Writes the summary for people.
+    pub fn write_text(&self, totals: &Totals, out: &mut impl Write) -> io::Result<()> {
+        for (protocol, exchanges) in (0..).map(ProtocolId).zip(&self.exchanges) {
+            if exchanges.total() > 0 {
+                writeln!(out, "{}", exchanges.words(protocol.protocol().name()))?;
+            }
+        }
+        if let Some(words) = self.tcp.words() {
+            writeln!(out, "{words}")?;
+        }
+        if self.udp.began > 0 {
+            let failed = if self.udp.failed > 0 { format!(", {} failed", self.udp.failed) } else { String::new() };
+            writeln!(out, "{}{failed}", Count(self.udp.began, "UDP flow"))?;
+        }
+        totals.write_text(out)
+    }
+
+    /// The summary for programs: see docs/output.md.
+    pub fn to_json(&self, totals: &Totals) -> impl Serialize + use<> {
+        let exchanges = (0..).map(ProtocolId).zip(&self.exchanges).filter(|(_, exchanges)| exchanges.total() > 0);
+        let exchanges = exchanges.map(|(protocol, exchanges)| {
+            let Exchanges { answered, failed, unanswered, waiting, latency } = exchanges;
+            let json = JsonExchanges {
+                answered: *answered,
+                failed: *failed,
+                unanswered: *unanswered,
+                waiting: *waiting,
+                latency_ns: json_spread(latency),
+            };
+            (protocol.protocol().name(), json)
+        });
+        let tcp = &self.tcp;
+        JsonSummary {
+            kind: "summary",
+            packets: totals.counters.packets,
+            bytes: totals.counters.bytes,
+            malformed: totals.counters.malformed,
+            dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
+            dropped_by_interface: totals.drops.map(|drops| drops.interface),
+            events_lost: totals.events_lost,
+            evicted_flows: totals.counters.evicted_flows,
+            evicted_pending: totals.counters.evicted_pending,
+            exchanges: exchanges.collect(),
+            tcp: JsonTcp {
+                opened: tcp.opened,
+                before_capture: tcp.before_capture,
+                closed: tcp.closed,
+                reset: tcp.reset,
+                refused: tcp.refused,
+                failed: tcp.failed,
+                unanswered: tcp.unanswered,
+                open: tcp.open,
+                retransmissions: tcp.retransmissions,
+                handshake_ns: json_spread(&tcp.handshake),
+            },
+            udp: JsonUdp { flows: self.udp.began, failed: self.udp.failed },
+            passed_over: totals.passed_over().into_iter().collect(),
+        }
+    }
+}
+
+impl Exchanges {
+    const fn total(&self) -> u64 {
+        self.answered + self.failed + self.unanswered + self.waiting
+    }
+
+    fn words(&self, protocol: &str) -> String {
+        let noun = match protocol {
+            "arp" => "ARP request",
+            "nd" => "neighbour solicitation",
+            "ping" => "ping",
+            "llmnr" => "LLMNR lookup",
+            _ => "lookup",
+        };
+        let mut words = format!("{}: {} answered", Count(self.total(), noun), self.answered);
+        for (count, what) in [
+            (self.failed, "failed"),
+            (self.unanswered, "not answered"),
+            (self.waiting, "still waiting when the capture ended"),
+        ] {
+            if count > 0 {
+                words += &format!(", {count} {what}");
+            }
+        }
+        words + &spread(&self.latency)
+    }
+}
+
+fn spread(latency: &Spread) -> String {
+    match latency.min_median_max() {
+        None => String::new(),
+        Some((only, _, _)) if latency.count() == 1 => format!(", in {}", Took(only)),
+        Some((min, median, max)) => format!(", min {}, median {}, max {}", Took(min), Took(median), Took(max)),
+    }
+}
+
+impl Tcp {
+    fn add(&mut self, connection: &Connection) {
+        match connection.stage {
+            Stage::Opened => {
+                self.opened += 1;
+                self.before_capture += u64::from(connection.before_capture);
+                if let Some((there, back)) = connection.handshake.halves() {
+                    self.handshake.record(there + back);
+                }
+                return;
+            }
+            Stage::Closed { .. } => self.closed += 1,
+            Stage::Reset { .. } => self.reset += 1,
+            Stage::Refused => self.refused += 1,
+            Stage::Failed(_) => self.failed += 1,
+            Stage::Unanswered(_) | Stage::HalfOpen(_) => self.unanswered += 1,
+            Stage::StillOpen(_) => self.open += 1,
+        }
+        let again = |direction: crate::track::event::Direction| u64::from(direction.retransmissions);
+        self.retransmissions += again(connection.there) + again(connection.back);
+    }
+
+    fn words(&self) -> Option<String> {
+        let ended = self.refused + self.failed + self.unanswered;
+        if self.opened + self.reset + ended == 0 {
+            return None;
+        }
+        let mut words = format!("{}: {} opened", Count(self.opened + ended, "TCP connection"), self.opened);
+        for (count, what) in [
+            (self.before_capture, "of them before the capture"),
+            (self.closed, "closed"),
+            (self.reset, "reset"),
+            (self.refused, "refused"),
+            (self.failed, "failed"),
+            (self.unanswered, "not answered"),
+            (self.open, "still open"),
+            (self.retransmissions, "retransmitted"),
+        ] {
+            if count > 0 {
+                words += &format!(", {count} {what}");
+            }
+        }
+        if self.handshake.count() > 0 {
+            words += "; handshake";
+            words += spread(&self.handshake).trim_start_matches(',');
+        }
+        Some(words)
+    }
+}
+
+impl Totals {
+    fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, .. } = self.counters;
+        write!(out, "{}", Count(packets, "packet"))?;
+        if let Some(drops) = self.drops {
+            write!(out, ", {} dropped by the kernel", drops.kernel)?;
+            if drops.interface > 0 {
+                write!(out, ", {} by the interface", drops.interface)?;
+            }
+        }
+        writeln!(out)?;
+        let passed_over = self.passed_over();
+        if !passed_over.is_empty() {
+            let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            writeln!(out, "Not followed: {}", list.join(", "))?;
+        }
+        for (link, count) in &self.undecoded {
+            writeln!(out, "{} of link type {link}, which bridgetap cannot decode", Count(*count, "packet"))?;
+        }
+        for (count, what) in [
+            (malformed, "malformed or cut, read as far as possible"),
+            (self.events_lost, "events came faster than they could be shown and are missing above"),
+            (evicted_flows, "flows were forgotten at the limit (see --max-flows)"),
+            (evicted_pending, "requests were forgotten at the limit (see --max-pending)"),
+            (refused_streams, "connections with DNS over TCP were not read at the limit"),
+        ] {
+            if count > 0 {
+                writeln!(out, "{count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The protocols that are not followed, the most frequent first.
+    fn passed_over(&self) -> Vec<(String, u64)> {
+        let mut list: Vec<_> =
+            self.counters.passed_over.iter().map(|&(what, count)| (passed_over_name(what), count)).collect();
+        list.sort_by(|(a, most), (b, least)| least.cmp(most).then_with(|| a.cmp(b)));
+        list
+    }
+}
+
+fn passed_over_name(what: PassedOver) -> String {
+    let known = match what {
+        PassedOver::EtherType(ethertype) => link::ethertype_name(ethertype),
+        PassedOver::IpProtocol(protocol) => ip::protocol_name(protocol),
+        PassedOver::Icmp(v6, kind) => icmp::type_name(v6, kind),
+        PassedOver::Other => Some("other"),
+    };
+    known.map(str::to_owned).unwrap_or_else(|| match what {
+        PassedOver::EtherType(ethertype) => format!("ethertype 0x{ethertype:04x}"),
+        PassedOver::IpProtocol(protocol) => format!("IP protocol {protocol}"),
+        PassedOver::Icmp(true, kind) => format!("ICMPv6 type {kind}"),
+        PassedOver::Icmp(false, kind) => format!("ICMP type {kind}"),
+        PassedOver::Other => "other".to_owned(),
+    })
+}
+
+#[derive(Serialize)]
+struct JsonSummary {
+    kind: &'static str,
+    packets: u64,
+    bytes: u64,
+    malformed: u64,
+    dropped_by_kernel: Option<u64>,
+    dropped_by_interface: Option<u64>,
+    events_lost: u64,
+    evicted_flows: u64,
+    evicted_pending: u64,
+    exchanges: std::collections::BTreeMap<&'static str, JsonExchanges>,
+    tcp: JsonTcp,
+    udp: JsonUdp,
+    passed_over: std::collections::BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct JsonExchanges {
+    answered: u64,
+    failed: u64,
+    unanswered: u64,
+    waiting: u64,
+    latency_ns: Option<JsonSpread>,
+}
+
+#[derive(Serialize)]
+struct JsonTcp {
+    opened: u64,
+    before_capture: u64,
+    closed: u64,
+    reset: u64,
+    refused: u64,
+    failed: u64,
+    unanswered: u64,
+    open: u64,
+    retransmissions: u64,
+    handshake_ns: Option<JsonSpread>,
+}
+
+#[derive(Serialize)]
+struct JsonUdp {
+    flows: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct JsonSpread {
+    min: u64,
+    median: u64,
+    max: u64,
+}
+
+fn json_spread(spread: &Spread) -> Option<JsonSpread> {
+    let nanos = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let (min, median, max) = spread.min_median_max()?;
+    Some(JsonSpread { min: nanos(min), median: nanos(median), max: nanos(max) })
+}

@@ -1,0 +1,185 @@
+//! The log as text: one line for each event, aligned, for people.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
+
+use super::escape::escape;
+use super::line::{Line, Verdict};
+use super::units::{Clock, Took};
+use super::words;
+use crate::name::{Namer, Party};
+use crate::track::event::Event;
+
+/// Terminals narrower than this get the short forms.
+const NARROW: usize = 100;
+/// Room for the ends at first, and how far it grows for longer names.
+const ENDS: (usize, usize) = (25, 56);
+/// Room for the words at first, and how far it grows.
+const WORDS: (usize, usize) = (34, 50);
+/// Room for the kind: `LLMNR`.
+const KIND: usize = 5;
+/// What a line that does not fit goes on with.
+const INDENT: &str = "    ";
+
+/// How lines are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The terminal's width in columns; `None` for a pipe or file, where lines are as long as they need.
+    pub width: Option<usize>,
+    /// Write colours.
+    pub color: bool,
+    /// Shorter lines, as tcpdump's `-q`.
+    pub quiet: bool,
+    /// Show MAC addresses, as tcpdump's `-e`.
+    pub link_level: bool,
+}
+
+/// Writes events as lines of text.
+#[derive(Debug)]
+pub struct TextWriter<W> {
+    out: W,
+    layout: Layout,
+    clock: Clock,
+    ends: usize,
+    words: usize,
+    line: String,
+    said: String,
+}
+
+impl<W: Write> TextWriter<W> {
+    /// A writer that begins with an empty log.
+    pub fn new(out: W, layout: Layout) -> Self {
+        let (ends, words) = if is_short(layout) { (ENDS.0, 26) } else { (ENDS.0, WORDS.0) };
+        Self { out, layout, clock: Clock::local(), ends, words, line: String::new(), said: String::new() }
+    }
+
+    /// Where it writes.
+    pub const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Writes an event's line.
+    pub fn event(&mut self, event: &Event<'_>, namer: &Namer) -> io::Result<()> {
+        let line = Line::new(event, namer);
+        let short = is_short(self.layout);
+        self.said.clear();
+        // Writing to a String cannot fail.
+        let _ = words::write(event, namer, short, &mut self.said);
+        let ends = match (&line.client, &line.server) {
+            (Some(client), Some(server)) => self.between(client, server, line.ports),
+            _ => link_ends(event),
+        };
+        let said = escape(&self.said).into_owned();
+        self.line.clear();
+        self.compose(&line, &ends, &said);
+        writeln!(self.out, "{}", self.line.trim_end())
+    }
+
+    /// Writes a line that is not an event: what happened to the capture itself.
+    pub fn remark(&mut self, text: &str) -> io::Result<()> {
+        let style = self.style(AnsiColor::Yellow.on_default());
+        writeln!(self.out, "{style}{}{style:#}", escape(text))
+    }
+
+    fn between(&self, client: &Party<'_>, server: &Party<'_>, ports: bool) -> String {
+        let end = |party: &Party<'_>| {
+            let mut text = escape(&party.name).into_owned();
+            if let Some(port) = party.port.filter(|_| ports) {
+                // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+                text = if text.contains(':') { format!("[{text}]:{port}") } else { format!("{text}:{port}") };
+            }
+            if let Some(mac) = party.mac.filter(|_| self.layout.link_level) {
+                let _ = write!(text, " ({mac})");
+            }
+            text
+        };
+        format!("{} → {}", end(client), end(server))
+    }
+
+    fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
+        let short = is_short(self.layout);
+        let gap = if short { " " } else { "  " };
+        self.ends = grown(self.ends, ends.width(), ENDS.1);
+        self.words = grown(self.words, said.width(), if short { self.words } else { WORDS.1 });
+        let took = line.took.map_or(String::new(), |took| Took(took).to_string());
+        let kind = line.kind.to_ascii_uppercase();
+        let dim = self.style(Style::new().dimmed());
+        let bold = self.style(AnsiColor::Cyan.on_default());
+        let verdict = self.style(verdict_style(line.verdict));
+        let _ = write!(self.line, "{dim}");
+        self.clock.write(line.at, short, &mut self.line);
+        let _ = write!(self.line, "{dim:#}{gap}");
+        let padding = self.ends.saturating_sub(ends.width());
+        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind:KIND$}{bold:#}{}", "", &gap[1..]);
+        let used = (if short { 12 } else { 15 }) + gap.len() * 2 - 1 + self.ends.max(ends.width()) + KIND;
+        self.ending(said, &took, verdict, used + 1);
+    }
+
+    /// What was said and how long it took; on further lines where the terminal is too narrow.
+    fn ending(&mut self, said: &str, took: &str, verdict: Style, used: usize) {
+        let (open, close) = (verdict.render(), verdict.render_reset());
+        let _ = write!(self.line, " ");
+        let padding = self.words.saturating_sub(said.width());
+        let needed = used + said.width().max(if took.is_empty() { 0 } else { self.words }) + 1 + took.width();
+        match self.layout.width {
+            Some(width) if needed > width => self.wrapped(said, took, verdict, used, width),
+            _ if took.is_empty() => {
+                let _ = write!(self.line, "{open}{said}{close}");
+            }
+            _ => {
+                let _ = write!(self.line, "{open}{said}{close}{:padding$}  {took:>9}", "");
+            }
+        }
+    }
+
+    fn wrapped(&mut self, said: &str, took: &str, verdict: Style, used: usize, width: usize) {
+        let (open, close) = (verdict.render(), verdict.render_reset());
+        let mut column = used;
+        let _ = write!(self.line, "{open}");
+        let all = said.split(' ').chain(Some(took).filter(|took| !took.is_empty()));
+        for word in all {
+            if column + word.width() + 1 > width && column > INDENT.len() {
+                while self.line.ends_with(' ') {
+                    self.line.pop();
+                }
+                let _ = write!(self.line, "\n{INDENT}");
+                column = INDENT.len();
+            }
+            let _ = write!(self.line, "{word} ");
+            column += word.width() + 1;
+        }
+        self.line.truncate(self.line.trim_end().len());
+        let _ = write!(self.line, "{close}");
+    }
+
+    fn style(&self, style: Style) -> Style {
+        if self.layout.color { style } else { Style::new() }
+    }
+}
+
+fn is_short(layout: Layout) -> bool {
+    layout.quiet || layout.width.is_some_and(|width| width < NARROW)
+}
+
+/// A column grows in steps with what it must hold, so that lines stay aligned with those before as long as they can.
+fn grown(width: usize, needed: usize, most: usize) -> usize {
+    if needed > width { needed.next_multiple_of(4).min(most).max(width) } else { width }
+}
+
+/// The ends of a packet without addresses above the link.
+fn link_ends(event: &Event<'_>) -> String {
+    let Event::Packet(packet) = event else { return String::new() };
+    let end = |mac: Option<crate::address::MacAddr>| mac.map_or_else(|| "?".to_owned(), |mac| mac.to_string());
+    format!("{} → {}", end(packet.macs.0), end(packet.macs.1))
+}
+
+fn verdict_style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Good | Verdict::Neutral => Style::new(),
+        Verdict::Bad => AnsiColor::Red.on_default(),
+        Verdict::Missing => AnsiColor::Yellow.on_default(),
+    }
+}

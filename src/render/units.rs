@@ -1,0 +1,131 @@
+//! Times and numbers in the form that they have everywhere in the log.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::time::Timestamp;
+
+/// A time span as the log shows it: milliseconds with three decimals, from ten seconds on seconds with one.
+#[derive(Clone, Copy, Debug)]
+pub struct Took(pub Duration);
+
+impl Display for Took {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(10) {
+            let micros = (self.0.as_nanos() + 500) / 1000;
+            write!(f, "{}.{:03} ms", micros / 1000, micros % 1000)
+        } else {
+            write!(f, "{} s", Seconds(self.0))
+        }
+    }
+}
+
+/// A time span in seconds with one decimal, for waiting in vain.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let tenths = (self.0.as_millis() + 50) / 100;
+        write!(f, "{}.{}", tenths / 10, tenths % 10)
+    }
+}
+
+/// A count with its noun: `1 packet`, `2 packets`.
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub u64, pub &'static str);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let plural = match (self.0, self.1) {
+            (1, _) => "",
+            (_, noun) if noun.ends_with(['s', 'x', 'h']) => "es",
+            (_, noun) if noun.ends_with('y') => return write!(f, "{} {}ies", self.0, noun.trim_end_matches('y')),
+            _ => "s",
+        };
+        write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
+
+/// Writes the times of packets; remembers the second that it wrote last, because most packets share it.
+#[derive(Debug)]
+pub struct Clock {
+    zone: TimeZone,
+    second: u64,
+    text: String,
+}
+
+impl Clock {
+    /// A clock of the zone that `TZ` or the system says.
+    pub fn local() -> Self {
+        Self { zone: TimeZone::system(), second: u64::MAX, text: String::new() }
+    }
+
+    /// Appends `HH:MM:SS.` and six digits, or three where `short`.
+    pub fn write(&mut self, at: Timestamp, short: bool, out: &mut String) {
+        let second = at.as_nanos() / 1_000_000_000;
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text = self.hours(second);
+        }
+        out.push_str(&self.text);
+        let nanos = at.as_nanos() % 1_000_000_000;
+        // Writing to a String cannot fail.
+        let _ = match short {
+            true => fmt::Write::write_fmt(out, format_args!(".{:03}", nanos / 1_000_000)),
+            false => fmt::Write::write_fmt(out, format_args!(".{:06}", nanos / 1000)),
+        };
+    }
+
+    fn hours(&self, second: u64) -> String {
+        let time = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
+        match time {
+            Some(time) => time.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string(),
+            // Past the year 9999, which only a broken capture reaches.
+            None => "--:--:--".to_owned(),
+        }
+    }
+}
+
+/// A time in RFC 3339 with nanoseconds, in UTC, as JSON has it.
+pub fn rfc3339(at: Timestamp) -> String {
+    let nanos = i128::from(at.as_nanos());
+    match jiff::Timestamp::from_nanosecond(nanos) {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+        Err(_) => "9999-12-31T23:59:59.999999999Z".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_one_form() {
+        let took = |nanos| Took(Duration::from_nanos(nanos)).to_string();
+        assert_eq!((took(45_400), took(1_222_600)), ("0.045 ms".to_owned(), "1.223 ms".to_owned()));
+        assert_eq!((took(9_999_000_000), took(12_340_000_000)), ("9999.000 ms".to_owned(), "12.3 s".to_owned()));
+    }
+
+    #[test]
+    fn counts_agree_with_their_noun() {
+        let count = |n, noun| Count(n, noun).to_string();
+        assert_eq!((count(1, "packet"), count(0, "packet")), ("1 packet".to_owned(), "0 packets".to_owned()));
+        assert_eq!((count(2, "reply"), count(2, "address")), ("2 replies".to_owned(), "2 addresses".to_owned()));
+    }
+
+    #[test]
+    fn times_are_written_in_the_zone_and_to_the_nanosecond() {
+        let at = Timestamp::from_parts(1_700_000_000, 123_456_789);
+        let mut clock = Clock { zone: TimeZone::UTC, second: u64::MAX, text: String::new() };
+        let mut out = String::new();
+        clock.write(at, false, &mut out);
+        out.push(' ');
+        clock.write(at, true, &mut out);
+        assert_eq!(out, "22:13:20.123456 22:13:20.123");
+        assert_eq!(rfc3339(at), "2023-11-14T22:13:20.123456789Z");
+        assert!(rfc3339(Timestamp::MAX).starts_with("2554-"));
+    }
+}

@@ -1,0 +1,237 @@
+//! What an event says, in words. Long and short forms say the same; the short ones fit narrow terminals.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::units::{Count, Seconds};
+use crate::decode::message::Endpoint;
+use crate::decode::{describe, dns, ip};
+use crate::name::Namer;
+use crate::time::Timestamp;
+use crate::track::event::{
+    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Notice, Outcome,
+    Place, Remaining, Side, Stage, Subject, What,
+};
+
+/// Writes what an event says. Names and other foreign text in it are not escaped yet.
+pub fn write(event: &Event<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
+    match event {
+        Event::Exchange(exchange) => Words { namer, short, place: exchange.place, out }.exchange(exchange),
+        Event::Connection(connection) => Words { namer, short, place: connection.place, out }.connection(connection),
+        Event::Datagrams(datagrams) => Words { namer, short, place: datagrams.place, out }.datagrams(datagrams),
+        Event::Notice(notice) => Words { namer, short, place: notice.place, out }.notice(notice),
+        Event::Packet(packet) => {
+            out.push_str(&packet.words);
+            Ok(())
+        }
+    }
+}
+
+struct Words<'a> {
+    namer: &'a Namer,
+    short: bool,
+    place: Place,
+    out: &'a mut String,
+}
+
+impl Words<'_> {
+    fn exchange(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
+        match &exchange.subject {
+            Subject::Ping { sequence, data_len, hop_limit, fragmented, .. } => {
+                write!(self.out, "seq {sequence}")?;
+                if !self.short {
+                    let more = if *fragmented { "+" } else { "" };
+                    write!(self.out, ", {data_len}{more} bytes, ttl {hop_limit}")?;
+                }
+                self.out.push_str(" → ");
+            }
+            Subject::Neighbour { address, .. } => match exchange.outcome {
+                Outcome::Answered if self.short => {}
+                Outcome::Answered => write!(self.out, "{address} is at ")?,
+                _ => write!(self.out, "who has {address}? → ")?,
+            },
+            Subject::Lookup(lookup) => {
+                self.question(lookup)?;
+                self.out.push_str(" → ");
+            }
+        }
+        self.ending(exchange)?;
+        if exchange.late {
+            self.out.push_str(", late");
+        }
+        Ok(())
+    }
+
+    fn question(&mut self, lookup: &Lookup<'_>) -> fmt::Result {
+        if lookup.name.is_empty() {
+            return self.out.write_str("no question");
+        }
+        write!(self.out, "{} {}", lookup.kind, lookup.question())?;
+        if lookup.over_tcp { self.out.write_str(" (TCP)") } else { Ok(()) }
+    }
+
+    fn ending(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
+        match exchange.outcome {
+            Outcome::Answered | Outcome::Failed(None) => {
+                self.answer(&exchange.subject)?;
+                if exchange.tries > 1 { write!(self.out, " (try {})", exchange.tries) } else { Ok(()) }
+            }
+            Outcome::Failed(Some(error)) => self.icmp_error(&error, exchange.known_at),
+            Outcome::Unanswered(why) => self.no_answer(why, exchange.tries, exchange.waited),
+        }
+    }
+
+    fn answer(&mut self, subject: &Subject<'_>) -> fmt::Result {
+        match subject {
+            Subject::Ping { .. } => self.out.write_str("reply"),
+            Subject::Neighbour { mac: Some(mac), .. } => write!(self.out, "{mac}"),
+            Subject::Neighbour { mac: None, .. } => self.out.write_str("here"),
+            Subject::Lookup(lookup) => match lookup.message() {
+                Some(message) => describe::answers(&message, self.out),
+                None => self.out.write_str("answer"),
+            },
+        }
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, at: Timestamp) -> fmt::Result {
+        self.out.push_str(error.reason.words());
+        if let Some(mtu) = error.mtu {
+            write!(self.out, " (mtu {mtu})")?;
+        }
+        let from = self.namer.party(Endpoint::host(error.from), None, self.place, at);
+        write!(self.out, ", says {}", from.name)
+    }
+
+    fn no_answer(&mut self, why: Missing, tries: u32, waited: Duration) -> fmt::Result {
+        self.out.push_str("no answer");
+        if tries > 1 {
+            write!(self.out, " after {tries} tries")?;
+        }
+        write!(self.out, " in {} s", Seconds(waited))?;
+        match why {
+            Missing::TimedOut => Ok(()),
+            Missing::CaptureEnded => self.out.write_str(", then the capture ended"),
+            Missing::TableFull => self.out.write_str(", then it was forgotten (see --max-pending)"),
+        }
+    }
+
+    fn connection(&mut self, connection: &Connection) -> fmt::Result {
+        let Connection { handshake, first, known_at, .. } = connection;
+        let waited = *known_at - first.at;
+        match connection.stage {
+            Stage::Opened if connection.before_capture => self.out.write_str("open since before the capture"),
+            Stage::Opened => {
+                self.out.push_str("open");
+                if handshake.tries > 1 { write!(self.out, " (try {})", handshake.tries) } else { Ok(()) }
+            }
+            Stage::Closed { by } => {
+                write!(self.out, "closed by {}: ", side(by))?;
+                self.traffic(connection)
+            }
+            Stage::Reset { by } => {
+                write!(self.out, "reset by {}: ", side(by))?;
+                self.traffic(connection)
+            }
+            Stage::Refused => self.out.write_str("refused (RST)"),
+            Stage::Failed(error) => self.icmp_error(&error, *known_at),
+            Stage::Unanswered(why) => {
+                self.out.push_str("SYN → ");
+                self.no_answer(why, handshake.tries, waited)
+            }
+            Stage::HalfOpen(why) => {
+                self.out.push_str("half-open, SYN-ACK → ");
+                self.no_answer(why, 1, waited)
+            }
+            Stage::StillOpen(why) => {
+                self.out.push_str(remaining(why));
+                self.out.push_str(": ");
+                self.traffic(connection)
+            }
+        }
+    }
+
+    /// Bytes each way, and what went wrong on the way.
+    fn traffic(&mut self, connection: &Connection) -> fmt::Result {
+        let Connection { there, back, .. } = connection;
+        let bytes = if self.short { "B" } else { "bytes" };
+        write!(self.out, "{} {bytes} there, {} back", there.bytes, back.bytes)?;
+        let both = |figure: fn(&Direction) -> u32| u64::from(figure(there)) + u64::from(figure(back));
+        for (count, what) in [
+            (both(|direction| direction.retransmissions), "retransmitted"),
+            (both(|direction| direction.out_of_order), "out of order"),
+            (both(|direction| direction.zero_windows), "zero window"),
+        ] {
+            if count > 0 {
+                write!(self.out, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn datagrams(&mut self, datagrams: &Datagrams) -> fmt::Result {
+        let Datagrams { there, back, .. } = datagrams;
+        match datagrams.stage {
+            DatagramStage::Began => return write!(self.out, "first datagram, {}", Count(there.bytes, "byte")),
+            DatagramStage::Failed(error) => return self.icmp_error(&error, datagrams.known_at),
+            DatagramStage::Idle => {}
+            DatagramStage::StillOpen(why) => {
+                self.out.push_str(remaining(why));
+                self.out.push_str(": ");
+            }
+        }
+        if self.short {
+            return write!(self.out, "{} B there, {} back", there.bytes, back.bytes);
+        }
+        let count = Count(there.packets, "datagram");
+        write!(self.out, "{count}, {} there; {}, {} back", Count(there.bytes, "byte"), back.packets, back.bytes)
+    }
+
+    fn notice(&mut self, notice: &Notice<'_>) -> fmt::Result {
+        match &notice.what {
+            What::Announcement { address, mac: Some(mac), .. } => write!(self.out, "announces {address} is at {mac}"),
+            What::Announcement { address, mac: None, .. } => write!(self.out, "announces {address}"),
+            What::Probe { address, .. } => write!(self.out, "is {address} taken?"),
+            What::Dns { message, .. } => match dns::Message::new(message) {
+                Some(message) => describe::dns_message(&message, self.out),
+                None => Ok(()),
+            },
+            What::Unasked { subject, .. } => self.unasked(subject),
+            What::IcmpError { error, about } => {
+                self.icmp_error(error, notice.seen.at)?;
+                match about.and_then(|about| ip::protocol_name(about.protocol)) {
+                    Some(protocol) => write!(self.out, ", about {protocol}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn unasked(&mut self, subject: &Subject<'_>) -> fmt::Result {
+        match subject {
+            Subject::Ping { sequence, .. } => write!(self.out, "seq {sequence} → reply")?,
+            Subject::Neighbour { address, mac: Some(mac) } => write!(self.out, "{address} is at {mac}")?,
+            Subject::Neighbour { address, mac: None } => write!(self.out, "{address} is here")?,
+            Subject::Lookup(lookup) => match lookup.message() {
+                Some(message) => describe::dns_message(&message, self.out)?,
+                None => self.out.push_str("answer"),
+            },
+        }
+        self.out.push_str(if self.short { " (unasked)" } else { " (its request was not seen)" });
+        Ok(())
+    }
+}
+
+const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}
+
+const fn remaining(why: Remaining) -> &'static str {
+    match why {
+        Remaining::CaptureEnded => "still open",
+        Remaining::TableFull => "forgotten while open (see --max-flows)",
+        Remaining::Replaced => "replaced by a new connection",
+    }
+}
