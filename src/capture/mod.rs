@@ -6,8 +6,15 @@
 
 pub mod error;
 pub mod file;
+pub mod interfaces;
+pub mod live;
+mod namespace;
+mod open;
+pub mod stop;
 
 pub use error::Error;
+pub use live::{LiveOptions, LiveTap};
+pub use stop::Stop;
 
 use crate::time::Timestamp;
 
