@@ -117,7 +117,7 @@ fn drain(tap: &mut LiveTap) -> (Vec<(Vec<u8>, Duration)>, Option<Error>) {
     loop {
         assert!(started.elapsed() < PATIENCE, "the tap did not end; {} frames", frames.len());
         match tap.next() {
-            Ok(Next::Frame(frame)) => {
+            Ok(Next::Frame(frame, _)) => {
                 let late = now().since(frame.at);
                 assert_eq!((frame.number, frame.tap), (frames.len() as u64 + 1, TapId(7)));
                 frames.push((frame.bytes.to_vec(), late));
@@ -160,7 +160,7 @@ fn a_burst_is_captured_whole() {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             match tap.next().unwrap() {
-                Next::Frame(frame) => (frames, bytes) = (frames + 1, bytes + frame.bytes.len()),
+                Next::Frame(frame, _) => (frames, bytes) = (frames + 1, bytes + frame.bytes.len()),
                 Next::End => break,
                 _ => {}
             }
@@ -255,7 +255,7 @@ fn an_interface_that_goes_down_and_up_is_read_on() {
         let (mut frames, mut down, mut errors) = (0, false, Vec::new());
         loop {
             match tap.next() {
-                Ok(Next::Frame(_)) => frames += 1,
+                Ok(Next::Frame(..)) => frames += 1,
                 Ok(Next::End) => return (frames, down, tap.is_down(), errors),
                 Ok(_) => down |= tap.is_down(),
                 Err(error) => errors.push(error.to_string()),

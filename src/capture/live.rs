@@ -226,7 +226,8 @@ impl Source for LiveTap {
         self.number += 1;
         let (head, bytes) = self.batch.take();
         let (at, wire_len) = (head.at, head.wire_len);
-        Ok(Next::Frame(Frame { number: self.number, at, wire_len, bytes, link: self.tap.link, tap: self.id }))
+        let frame = Frame { number: self.number, at, wire_len, bytes, link: self.tap.link, tap: self.id };
+        Ok(Next::Frame(frame, &self.tap))
     }
 
     fn tap(&self, id: TapId) -> Option<&Tap> {

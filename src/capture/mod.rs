@@ -104,6 +104,11 @@ pub enum Next<'a> {
     End,
 }
 
+/// The clock that the kernel stamps live packets with, for saying how old one is.
+pub fn wall_clock() -> Timestamp {
+    stop::now()
+}
+
 /// Drops of one live tap as the kernel counts them, since the tap was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {

@@ -73,10 +73,13 @@ pub(super) fn said(error: &pcap::Error) -> String {
     }
 }
 
+/// Linux' own number for raw IP, which is another one in files.
+const DLT_RAW: LinkType = LinkType(12);
+
 /// The number in files for what a live handle has: on Linux only raw IP is numbered otherwise.
 pub(super) fn link_type(live: Linktype) -> LinkType {
     let link = LinkType(u16::try_from(live.0).unwrap_or(u16::MAX));
-    if LinkType::RAW_ALIASES.contains(&link) { LinkType::RAW } else { link }
+    if link == DLT_RAW { LinkType::RAW } else { link }
 }
 
 #[cfg(test)]

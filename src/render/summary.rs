@@ -258,7 +258,7 @@ impl Totals {
         writeln!(out)?;
         let passed_over = self.passed_over();
         if !passed_over.is_empty() {
-            let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(out, "Not followed: {}", list.join(", "))?;
         }
         for (link, count) in &self.undecoded {

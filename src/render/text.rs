@@ -14,11 +14,15 @@ use crate::name::{Namer, Party};
 use crate::track::event::Event;
 
 /// Terminals narrower than this get the short forms.
-const NARROW: usize = 100;
+const NARROW: usize = 120;
 /// Room for the ends at first, and how far it grows for longer names.
-const ENDS: (usize, usize) = (25, 56);
+const ENDS: (usize, usize) = (28, 56);
 /// Room for the words at first, and how far it grows.
-const WORDS: (usize, usize) = (34, 50);
+const WORDS: (usize, usize) = (38, 50);
+/// Room for both in narrow terminals.
+const NARROW_ENDS: usize = 25;
+/// Room for both in narrow terminals.
+const NARROW_WORDS: usize = 26;
 /// Room for the kind: `LLMNR`.
 const KIND: usize = 5;
 /// What a line that does not fit goes on with.
@@ -52,7 +56,7 @@ pub struct TextWriter<W> {
 impl<W: Write> TextWriter<W> {
     /// A writer that begins with an empty log.
     pub fn new(out: W, layout: Layout) -> Self {
-        let (ends, words) = if is_short(layout) { (ENDS.0, 26) } else { (ENDS.0, WORDS.0) };
+        let (ends, words) = if is_short(layout) { (NARROW_ENDS, NARROW_WORDS) } else { (ENDS.0, WORDS.0) };
         Self { out, layout, clock: Clock::local(), ends, words, line: String::new(), said: String::new() }
     }
 
