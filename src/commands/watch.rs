@@ -103,6 +103,8 @@ struct Watching {
     drops: Drops,
     undecoded: Vec<(LinkType, u64)>,
     lost: u64,
+    /// It was said that the daemon cannot be asked; once is enough.
+    daemon_is_out: bool,
     whole: bool,
 }
 
@@ -138,6 +140,7 @@ impl Watching {
             drops: Drops::default(),
             undecoded: Vec::new(),
             lost: 0,
+            daemon_is_out: false,
             whole: true,
         }
     }
@@ -167,6 +170,7 @@ impl Watching {
                 return Err(ExitCode::FAILURE);
             }
             self.messages.say(&format!("{why}. Going on with addresses instead of names."));
+            self.daemon_is_out = true;
         }
         self.output.namer.set_directory(Arc::clone(&directory));
         self.open_missing(&directory, true)?;
@@ -366,8 +370,15 @@ impl Watching {
                 // Later taps that cannot be opened are said, and do not end the rest.
                 let _ = self.open_missing(&directory, false);
             }
-            Change::Unreachable(error) => self.messages.say(&format!("{error}. Going on with the names known so far.")),
-            Change::Reconnected => self.messages.say("the Docker daemon answers again; names are up to date"),
+            Change::Unreachable(_) if self.daemon_is_out => {}
+            Change::Unreachable(error) => {
+                self.daemon_is_out = true;
+                self.messages.say(&format!("{error}. Going on with the names known so far."));
+            }
+            Change::Reconnected => {
+                self.daemon_is_out = false;
+                self.messages.say("the Docker daemon answers again; names are up to date");
+            }
         }
     }
 

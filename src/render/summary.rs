@@ -238,7 +238,7 @@ impl Tcp {
             }
         }
         if self.handshake.count() > 0 {
-            words += "; handshake";
+            words += "\nTCP handshakes:";
             words += spread(&self.handshake).trim_start_matches(',');
         }
         Some(words)
