@@ -3,7 +3,8 @@
 //! libpcap maps a `TPACKET_V3` ring: the kernel fills blocks of 256 KiB with packets packed tightly, and hands a block
 //! over when it is full or 10 ms after it was begun. So a burst fills the ring byte by byte, and at a low
 //! rate a packet waits no longer than that. Immediate mode would fall back to `TPACKET_V2`, in which every packet takes
-//! a slot of the greatest length: with the same memory, a hundredth of the burst.
+//! a slot of the greatest length: packets come out at once, but 2 to 3 % of a burst of 100,000 packets were lost from a
+//! ring of the same 32 MiB.
 //!
 //! Frames are taken out of the ring [`BATCH`] at a time into one buffer that is used again. libpcap would copy each of
 //! them as well (`pcap_next_ex` has to, since it gives the block back before the caller has looked), only one by one.
