@@ -25,6 +25,7 @@ pub(super) struct Starting {
 }
 
 #[derive(Debug)]
+#[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
 struct Unclaimed {
     since: Instant,
     events: Vec<Box<Event<'static>>>,
@@ -38,7 +39,7 @@ impl Starting {
     }
 
     /// The namespaces to try to enter now.
-    pub fn to_enter(&mut self, now: Instant) -> Vec<PathBuf> {
+    pub fn due(&mut self, now: Instant) -> Vec<PathBuf> {
         self.namespaces.retain(|(_, since)| now.duration_since(*since) < OPENING);
         self.namespaces.iter().map(|(path, _)| path.clone()).collect()
     }
@@ -73,6 +74,7 @@ impl Starting {
     }
 
     /// It is known whose tap this is: the events that were held back, and how many were too many.
+    #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
     pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
         self.unclaimed.remove(&tap).map(|unclaimed| (unclaimed.events, unclaimed.lost))
     }

@@ -246,7 +246,9 @@ impl Watching {
             self.output.namer.set_tap(id, Tap { link: before.link, ..tap.clone() });
         }
         if let Some((events, lost)) = self.starting.claim(id) {
-            events.into_iter().for_each(|event| self.reorder.push(event.known_at(), event));
+            for event in events {
+                self.reorder.push(event.known_at(), event);
+            }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
         }
     }
@@ -267,7 +269,7 @@ impl Watching {
     /// Enters the namespaces of containers that are starting, as soon as they can be entered.
     fn enter_starting(&mut self) {
         let now = monotonic();
-        for path in self.starting.to_enter(now) {
+        for path in self.starting.due(now) {
             let place = Place::Loopback(path.to_string_lossy().into_owned());
             if self.taps.values().any(|tap| tap.wanted == place) {
                 self.starting.entered(&path, None, now);
