@@ -4,6 +4,7 @@
 //! connection gets buffers of its own when it begins (`track/stream.rs`), of which there are at most
 //! `Limits::streams`. No sample capture holds any.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 #![expect(unsafe_code, reason = "a global allocator that counts cannot be written without")]
 
 mod common;

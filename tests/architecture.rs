@@ -1,6 +1,8 @@
 //! The rules that keep the stages apart: who may name which crate, who may import whom, who may print, how long a file
 //! may be. The source is read as text, without comments, strings and tests.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +40,10 @@ const WIRING: &[&str] = &["commands", "lib", "main"];
 const MAX_LINES: usize = 400;
 /// Files that may be longer, and why.
 const LONG: &[(&str, &str)] = &[
-    ("decode/dns.rs", "one protocol in one file: header, compressed names, record types and its Protocol table entries"),
+    (
+        "decode/dns.rs",
+        "one protocol in one file: header, compressed names, record types and its Protocol table entries",
+    ),
     ("track/event.rs", "the vocabulary of the stages after it, mostly documentation"),
     ("track/tcp.rs", "one state machine, which is followed best in one piece"),
     ("render/json.rs", "the schema of the JSON log in one place"),
@@ -192,7 +197,8 @@ fn without_tests(code: &str) -> String {
 fn test_files(code: &str, raw: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (start, end) in test_items(code) {
-        let Some(name) = code[start..end].trim_end().strip_suffix(';').and_then(|item| item.rsplit("mod ").next()) else {
+        let Some(name) = code[start..end].trim_end().strip_suffix(';').and_then(|item| item.rsplit("mod ").next())
+        else {
             continue;
         };
         // Blanking keeps the number of characters, not of bytes; attributes hold ASCII only.

@@ -1,5 +1,7 @@
 //! What a person meets at the command line: wrong files, wrong flags, pipes, habits from tcpdump, the help.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -4,6 +4,8 @@
 //! A seeded sample of the cuts and bits of the larger captures; `BRIDGETAP_HOSTILE=all` takes every one of every
 //! capture, which takes minutes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+
 mod common;
 
 use std::time::{Duration, Instant};

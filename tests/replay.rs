@@ -2,6 +2,8 @@
 //!
 //! `BLESS=1 cargo test --test replay` writes them anew; then a person reads what changed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -70,7 +72,10 @@ fn no_line_is_wider_than_the_terminal() {
                 for line in text.lines() {
                     let width = line.width();
                     let name = stem(&file);
-                    assert!(width <= usize::from(columns), "{name} {arguments:?}: {width} of {columns} columns: {line}");
+                    assert!(
+                        width <= usize::from(columns),
+                        "{name} {arguments:?}: {width} of {columns} columns: {line}"
+                    );
                 }
             }
         }

@@ -24,7 +24,11 @@ pub fn compare(name: &str, actual: &str) -> Result<(), String> {
     }
     let expected = std::fs::read_to_string(&path)
         .map_err(|error| format!("tests/golden/{name}: {error}; BLESS=1 writes it, then read it"))?;
-    if expected == actual { Ok(()) } else { Err(format!("tests/golden/{name} (-) and now (+):\n{}", diff(&expected, actual))) }
+    if expected == actual {
+        Ok(())
+    } else {
+        Err(format!("tests/golden/{name} (-) and now (+):\n{}", diff(&expected, actual)))
+    }
 }
 
 /// The lines that differ, `-` before, `+` now, with where they are, by the longest common subsequence.
@@ -33,8 +37,7 @@ pub fn diff(before: &str, now: &str) -> String {
     let mut common = vec![vec![0_u32; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
         for j in (0..b.len()).rev() {
-            common[i][j] =
-                if a[i] == b[j] { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
+            common[i][j] = if a[i] == b[j] { common[i + 1][j + 1] + 1 } else { common[i + 1][j].max(common[i][j + 1]) };
         }
     }
     let (mut i, mut j, mut lines) = (0, 0, Vec::new());

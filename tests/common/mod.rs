@@ -1,5 +1,6 @@
 //! What several tests need: the sample captures, the program, and the stages wired to two buffers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 #![allow(dead_code, reason = "each test is a program of its own and uses a part of this")]
 
 pub mod golden;
