@@ -2,7 +2,7 @@
 //! long, or come out unescaped.
 //!
 //! A seeded sample of the cuts and bits of the larger captures; `BRIDGETAP_HOSTILE=all` takes every one of every
-//! capture, which takes minutes.
+//! capture: many minutes without `--release`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 
