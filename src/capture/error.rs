@@ -67,6 +67,67 @@ pub enum Error {
         /// What is wrong with it.
         why: Flaw,
     },
+    /// The interface was deleted, or its network namespace ended, while it was read. What came before was given.
+    Vanished {
+        /// The interface as its namespace calls it.
+        interface: String,
+        /// The path of its network namespace; `None` is the program's own.
+        namespace: Option<PathBuf>,
+    },
+    /// The kernel does not let this user capture, or enter the network namespace.
+    NotPermitted {
+        /// The interface as its namespace calls it.
+        interface: String,
+        /// The path of its network namespace; `None` is the program's own.
+        namespace: Option<PathBuf>,
+    },
+    /// There is no such interface in the network namespace.
+    NoInterface {
+        /// The interface as it was asked for.
+        interface: String,
+        /// The path of the network namespace; `None` is the program's own.
+        namespace: Option<PathBuf>,
+        /// The interface there whose name is most like it.
+        nearest: Option<String>,
+    },
+    /// There is an interface, but it was not up when it was opened.
+    InterfaceDown {
+        /// The interface as its namespace calls it.
+        interface: String,
+    },
+    /// The network namespace is not there: its container has stopped.
+    NoNamespace {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// There is something at the path, but it cannot be entered as a network namespace.
+    Namespace {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The capture filter does not compile.
+    Filter {
+        /// The filter as it was given.
+        filter: String,
+        /// What libpcap said.
+        why: String,
+    },
+    /// The interface refuses promiscuous mode.
+    Promiscuous {
+        /// The interface as its namespace calls it.
+        interface: String,
+        /// What libpcap said.
+        why: String,
+    },
+    /// Capturing failed for another reason.
+    Capture {
+        /// The interface, or what else was asked of the kernel.
+        interface: String,
+        /// What libpcap or the system said.
+        why: String,
+    },
 }
 
 /// What a file that is no capture seems to be.
@@ -148,6 +209,7 @@ impl Display for Error {
                 grouped(*at_byte),
                 read_before(packet.saturating_sub(1))
             ),
+            live => live.fmt_live(f),
         }
     }
 }
@@ -155,10 +217,67 @@ impl Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::Namespace { source, .. } => Some(source),
             _ => None,
         }
     }
+}
+
+impl Error {
+    /// The errors of live capture.
+    fn fmt_live(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vanished { interface, namespace } => {
+                write!(f, "{}: the interface is gone{}", escaped(interface), within(namespace.as_deref()))
+            }
+            Self::NotPermitted { interface, namespace } => not_permitted(f, interface, namespace.as_deref()),
+            Self::NoInterface { interface, namespace, nearest } => {
+                write!(f, "{}: no such interface{}", escaped(interface), within(namespace.as_deref()))?;
+                match nearest {
+                    Some(near) => write!(f, "; did you mean {}?", escaped(near)),
+                    None => f.write_str("; ip link shows those there are"),
+                }
+            }
+            Self::InterfaceDown { interface } => {
+                let name = escaped(interface);
+                write!(f, "{name}: the interface is down; bring it up with: sudo ip link set {name} up")
+            }
+            Self::NoNamespace { path } => {
+                write!(f, "{}: no such network namespace; its container has stopped", shown(path))
+            }
+            Self::Namespace { path, source } => {
+                write!(f, "{}: cannot be entered as a network namespace: {source}", shown(path))
+            }
+            Self::Filter { filter, why } => {
+                write!(f, "capture filter '{}': {}; man pcap-filter has the syntax", escaped(filter), escaped(why))
+            }
+            Self::Promiscuous { interface, why } => write!(
+                f,
+                "{}: promiscuous mode refused: {}; without it only traffic of this host is seen",
+                escaped(interface),
+                escaped(why)
+            ),
+            Self::Capture { interface, why } => write!(f, "{}: cannot capture: {}", escaped(interface), escaped(why)),
+            // The errors of files are written by `Display` itself.
+            _ => Ok(()),
+        }
+    }
+}
+
+fn not_permitted(f: &mut Formatter<'_>, interface: &str, namespace: Option<&Path>) -> fmt::Result {
+    let needed = if namespace.is_some() { "CAP_NET_RAW and CAP_SYS_ADMIN" } else { "CAP_NET_RAW" };
+    write!(
+        f,
+        "{}: no permission to capture{}, which needs {needed}; run sudo bridgetap …, or once: sudo setcap \
+         cap_net_raw,cap_net_admin,cap_sys_admin+ep $(command -v bridgetap)",
+        escaped(interface),
+        within(namespace)
+    )
+}
+
+/// ` in /var/run/docker/netns/4f1c…`, or nothing for the program's own namespace.
+fn within(namespace: Option<&Path>) -> String {
+    namespace.map_or_else(String::new, |path| format!(" in {}", shown(path)))
 }
 
 impl Display for Looks {
@@ -302,6 +421,22 @@ mod tests {
     fn names_do_not_reach_the_terminal_raw() {
         let error = Error::Empty { name: "a\u{1b}[2J.pcap".into() };
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn live_errors_have_a_remedy() {
+        let error = Error::NotPermitted { interface: "docker0".into(), namespace: None };
+        let text = "docker0: no permission to capture, which needs CAP_NET_RAW; run sudo bridgetap …, or once: sudo \
+                    setcap cap_net_raw,cap_net_admin,cap_sys_admin+ep $(command -v bridgetap)";
+        assert_eq!(error.to_string(), text);
+        let error = Error::NotPermitted { interface: "lo".into(), namespace: Some("/run/netns/a".into()) };
+        let text = "lo: no permission to capture in /run/netns/a, which needs CAP_NET_RAW and CAP_SYS_ADMIN; run sudo";
+        assert!(error.to_string().starts_with(text), "{error}");
+        let error =
+            Error::NoInterface { interface: "docker1".into(), namespace: None, nearest: Some("docker0".into()) };
+        assert_eq!(error.to_string(), "docker1: no such interface; did you mean docker0?");
+        let error = Error::Vanished { interface: "a\u{1b}".into(), namespace: None };
+        assert_eq!(error.to_string(), "a\\u{1b}: the interface is gone");
     }
 
     #[test]

@@ -6,8 +6,15 @@
 
 pub mod error;
 pub mod file;
+pub mod interfaces;
+pub mod live;
+mod namespace;
+mod open;
+pub mod stop;
 
 pub use error::Error;
+pub use live::{LiveOptions, LiveTap};
+pub use stop::Stop;
 
 use crate::time::Timestamp;
 
@@ -95,6 +102,11 @@ pub enum Next<'a> {
     Idle(Timestamp),
     /// No more will come.
     End,
+}
+
+/// The clock that the kernel stamps live packets with, for saying how old one is.
+pub fn wall_clock() -> Timestamp {
+    stop::now()
 }
 
 /// Drops of one live tap as the kernel counts them, since the tap was opened.

@@ -2,6 +2,9 @@
 
 mod output;
 mod replay;
+mod tap;
+mod targets;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,7 +38,7 @@ impl Messages {
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
     match cli.command {
         Command::Replay(arguments) => replay::run(&arguments, streams),
-        Command::Watch(_) => ExitCode::FAILURE,
+        Command::Watch(arguments) => watch::run(&arguments, streams),
     }
 }
 

@@ -92,6 +92,15 @@ impl Output {
         }
     }
 
+    /// Says that events came faster than they could be shown.
+    pub fn lost(&mut self, count: u64) {
+        let written = match &mut self.view {
+            View::Text(text) => text.remark(&format!("… {count} events came too fast and are missing here")),
+            View::Json(json) => json.object(&Lost { kind: "lost", count }),
+        };
+        self.check(written);
+    }
+
     /// Writes out what is held back.
     pub fn flush(&mut self) {
         let flushed = match &mut self.view {
@@ -126,6 +135,13 @@ impl Output {
             self.failure.get_or_insert(error);
         }
     }
+}
+
+/// Events that are missing, in JSON.
+#[derive(serde::Serialize)]
+struct Lost {
+    kind: &'static str,
+    count: u64,
 }
 
 impl Sink for Output {

@@ -58,9 +58,14 @@ pub(super) fn read<'a>(frame: &Frame<'a>) -> (Link, Option<&'a [u8]>, Option<Sto
 
 fn ethernet<'a>(bytes: &'a [u8], link: &mut Link, stop: &mut Option<Stop>) -> Option<&'a [u8]> {
     let (h, rest) = header::<14>(bytes, Layer::Link, stop)?;
-    link.destination = Some(MacAddr([h[0], h[1], h[2], h[3], h[4], h[5]]));
-    link.source = Some(MacAddr([h[6], h[7], h[8], h[9], h[10], h[11]]));
+    link.destination = present([h[0], h[1], h[2], h[3], h[4], h[5]]);
+    link.source = present([h[6], h[7], h[8], h[9], h[10], h[11]]);
     typed(u16::from_be_bytes([h[12], h[13]]), rest, link, stop)
+}
+
+/// The loopback interface has Ethernet headers without addresses.
+fn present(octets: [u8; 6]) -> Option<MacAddr> {
+    (octets != [0; 6]).then_some(MacAddr(octets))
 }
 
 /// Reads through VLAN tags to the EtherType of what is carried.
@@ -99,7 +104,7 @@ fn cooked_v2<'a>(bytes: &'a [u8], link: &mut Link, stop: &mut Option<Stop>) -> O
 }
 
 fn cooked_address(hardware: u16, length: u16, octets: [u8; 6]) -> Option<MacAddr> {
-    (matches!(hardware, ARPHRD_ETHER | ARPHRD_LOOPBACK) && length == 6).then_some(MacAddr(octets))
+    (matches!(hardware, ARPHRD_ETHER | ARPHRD_LOOPBACK) && length == 6).then(|| present(octets)).flatten()
 }
 
 /// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: an address family, whose numbers differ between systems; IPv6 has many.

@@ -238,7 +238,7 @@ impl Tcp {
             }
         }
         if self.handshake.count() > 0 {
-            words += "; handshake";
+            words += "\nTCP handshakes:";
             words += spread(&self.handshake).trim_start_matches(',');
         }
         Some(words)
@@ -258,7 +258,7 @@ impl Totals {
         writeln!(out)?;
         let passed_over = self.passed_over();
         if !passed_over.is_empty() {
-            let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(out, "Not followed: {}", list.join(", "))?;
         }
         for (link, count) in &self.undecoded {

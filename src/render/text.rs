@@ -14,11 +14,15 @@ use crate::name::{Namer, Party};
 use crate::track::event::Event;
 
 /// Terminals narrower than this get the short forms.
-const NARROW: usize = 100;
+const NARROW: usize = 120;
 /// Room for the ends at first, and how far it grows for longer names.
-const ENDS: (usize, usize) = (25, 56);
+const ENDS: (usize, usize) = (28, 56);
 /// Room for the words at first, and how far it grows.
-const WORDS: (usize, usize) = (34, 50);
+const WORDS: (usize, usize) = (38, 50);
+/// Room for both in narrow terminals.
+const NARROW_ENDS: usize = 25;
+/// Room for both in narrow terminals.
+const NARROW_WORDS: usize = 26;
 /// Room for the kind: `LLMNR`.
 const KIND: usize = 5;
 /// What a line that does not fit goes on with.
@@ -52,7 +56,7 @@ pub struct TextWriter<W> {
 impl<W: Write> TextWriter<W> {
     /// A writer that begins with an empty log.
     pub fn new(out: W, layout: Layout) -> Self {
-        let (ends, words) = if is_short(layout) { (ENDS.0, 26) } else { (ENDS.0, WORDS.0) };
+        let (ends, words) = if is_short(layout) { (NARROW_ENDS, NARROW_WORDS) } else { (ENDS.0, WORDS.0) };
         Self { out, layout, clock: Clock::local(), ends, words, line: String::new(), said: String::new() }
     }
 
@@ -69,7 +73,9 @@ impl<W: Write> TextWriter<W> {
         // Writing to a String cannot fail.
         let _ = words::write(event, namer, short, &mut self.said);
         let ends = match (&line.client, &line.server) {
-            (Some(client), Some(server)) => self.between(client, server, line.ports),
+            (Some(client), Some(server)) => {
+                self.between(client, server, line.ports, matches!(event, Event::Packet(_)))
+            }
             _ => link_ends(event),
         };
         let said = escape(&self.said).into_owned();
@@ -84,10 +90,12 @@ impl<W: Write> TextWriter<W> {
         writeln!(self.out, "{style}{}{style:#}", escape(text))
     }
 
-    fn between(&self, client: &Party<'_>, server: &Party<'_>, ports: bool) -> String {
-        let end = |party: &Party<'_>| {
+    fn between(&self, client: &Party<'_>, server: &Party<'_>, ports: bool, is_packet: bool) -> String {
+        // A client's port is drawn by lot: the short forms leave it out.
+        let (client_port, server_port) = (ports && (!is_short(self.layout) || is_packet), ports);
+        let end = |party: &Party<'_>, with_port: bool| {
             let mut text = escape(&party.name).into_owned();
-            if let Some(port) = party.port.filter(|_| ports) {
+            if let Some(port) = party.port.filter(|_| with_port) {
                 // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
                 text = if text.contains(':') { format!("[{text}]:{port}") } else { format!("{text}:{port}") };
             }
@@ -96,7 +104,7 @@ impl<W: Write> TextWriter<W> {
             }
             text
         };
-        format!("{} → {}", end(client), end(server))
+        format!("{} → {}", end(client, client_port), end(server, server_port))
     }
 
     fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
@@ -114,7 +122,7 @@ impl<W: Write> TextWriter<W> {
         let _ = write!(self.line, "{dim:#}{gap}");
         let padding = self.ends.saturating_sub(ends.width());
         let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind:KIND$}{bold:#}{}", "", &gap[1..]);
-        let used = (if short { 12 } else { 15 }) + gap.len() * 2 - 1 + self.ends.max(ends.width()) + KIND;
+        let used = (if short { 12 } else { 15 }) + gap.len() * 3 - 1 + self.ends.max(ends.width()) + KIND;
         self.ending(said, &took, verdict, used + 1);
     }
 
@@ -123,9 +131,16 @@ impl<W: Write> TextWriter<W> {
         let (open, close) = (verdict.render(), verdict.render_reset());
         let _ = write!(self.line, " ");
         let padding = self.words.saturating_sub(said.width());
-        let needed = used + said.width().max(if took.is_empty() { 0 } else { self.words }) + 1 + took.width();
+        let needed = used + said.width().max(self.words) + 2 + took.width().max(9);
         match self.layout.width {
-            Some(width) if needed > width => self.wrapped(said, took, verdict, used, width),
+            Some(width) if used + said.width() + 1 + took.width() > width => {
+                self.wrapped(said, took, verdict, used, width);
+            }
+            // Too narrow for the column: the time stands at the right edge.
+            Some(width) if needed > width => {
+                let padding = width - used - said.width() - took.width();
+                let _ = write!(self.line, "{open}{said}{close}{:padding$}{took}", "");
+            }
             _ if took.is_empty() => {
                 let _ = write!(self.line, "{open}{said}{close}");
             }

@@ -7,17 +7,18 @@ use jiff::tz::TimeZone;
 
 use crate::time::Timestamp;
 
-/// A time span as the log shows it: milliseconds with three decimals, from ten seconds on seconds with one.
+/// A time span as the log shows it: milliseconds with three decimals, from one second on seconds with as many.
 #[derive(Clone, Copy, Debug)]
 pub struct Took(pub Duration);
 
 impl Display for Took {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0 < Duration::from_secs(10) {
-            let micros = (self.0.as_nanos() + 500) / 1000;
+        let micros = (self.0.as_nanos() + 500) / 1000;
+        if micros < 1_000_000 {
             write!(f, "{}.{:03} ms", micros / 1000, micros % 1000)
         } else {
-            write!(f, "{} s", Seconds(self.0))
+            let millis = (micros + 500) / 1000;
+            write!(f, "{}.{:03} s", millis / 1000, millis % 1000)
         }
     }
 }
@@ -106,7 +107,7 @@ mod tests {
     fn spans_have_one_form() {
         let took = |nanos| Took(Duration::from_nanos(nanos)).to_string();
         assert_eq!((took(45_400), took(1_222_600)), ("0.045 ms".to_owned(), "1.223 ms".to_owned()));
-        assert_eq!((took(9_999_000_000), took(12_340_000_000)), ("9999.000 ms".to_owned(), "12.3 s".to_owned()));
+        assert_eq!((took(999_999_400), took(12_340_000_000)), ("999.999 ms".to_owned(), "12.340 s".to_owned()));
     }
 
     #[test]

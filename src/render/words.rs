@@ -46,7 +46,7 @@ impl Words<'_> {
                 self.out.push_str(" → ");
             }
             Subject::Neighbour { address, .. } => match exchange.outcome {
-                Outcome::Answered if self.short => {}
+                Outcome::Answered if self.short => self.out.push_str("is at "),
                 Outcome::Answered => write!(self.out, "{address} is at ")?,
                 _ => write!(self.out, "who has {address}? → ")?,
             },
@@ -125,7 +125,10 @@ impl Words<'_> {
                 if handshake.tries > 1 { write!(self.out, " (try {})", handshake.tries) } else { Ok(()) }
             }
             Stage::Closed { by } => {
-                write!(self.out, "closed by {}: ", side(by))?;
+                match self.short {
+                    true => self.out.push_str("closed: "),
+                    false => write!(self.out, "closed by {}: ", side(by))?,
+                }
                 self.traffic(connection)
             }
             Stage::Reset { by } => {
@@ -153,13 +156,15 @@ impl Words<'_> {
     /// Bytes each way, and what went wrong on the way.
     fn traffic(&mut self, connection: &Connection) -> fmt::Result {
         let Connection { there, back, .. } = connection;
-        let bytes = if self.short { "B" } else { "bytes" };
-        write!(self.out, "{} {bytes} there, {} back", there.bytes, back.bytes)?;
+        match self.short {
+            true => write!(self.out, "{} →, {} ←", there.bytes, back.bytes)?,
+            false => write!(self.out, "{} bytes there, {} back", there.bytes, back.bytes)?,
+        }
         let both = |figure: fn(&Direction) -> u32| u64::from(figure(there)) + u64::from(figure(back));
         for (count, what) in [
             (both(|direction| direction.retransmissions), "retransmitted"),
             (both(|direction| direction.out_of_order), "out of order"),
-            (both(|direction| direction.zero_windows), "zero window"),
+            (both(|direction| direction.zero_windows), "times zero window"),
         ] {
             if count > 0 {
                 write!(self.out, ", {count} {what}")?;
@@ -180,7 +185,7 @@ impl Words<'_> {
             }
         }
         if self.short {
-            return write!(self.out, "{} B there, {} back", there.bytes, back.bytes);
+            return write!(self.out, "{} →, {} ← bytes", there.bytes, back.bytes);
         }
         let count = Count(there.packets, "datagram");
         write!(self.out, "{count}, {} there; {}, {} back", Count(there.bytes, "byte"), back.packets, back.bytes)

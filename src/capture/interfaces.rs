@@ -1,0 +1,96 @@
+//! The network interfaces of the network namespace that the calling thread is in.
+//!
+//! Asked of the kernel by netlink (`getifaddrs`), not of `/sys/class/net`, which keeps showing the namespace in which
+//! `/sys` was mounted, nor of libpcap, which adds devices that are no interfaces (`nflog`, `usbmon0`).
+
+use std::collections::BTreeMap;
+
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
+
+use super::Error;
+
+/// How like a name must be to be proposed for another, by Jaro and Winkler, from 0 to 1.
+const LIKE_ENOUGH: f64 = 0.8;
+
+/// One network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name, at most 15 bytes: `docker0`, `br-4f1c0a9b3d2e`, `lo`.
+    pub name: String,
+    /// Its index, from 1; the number that SLL2 carries for each packet.
+    pub index: u32,
+    /// Whether it is up (`IFF_UP`); it may still be without a carrier.
+    pub up: bool,
+}
+
+/// Every interface of this thread's network namespace, by index.
+pub fn interfaces() -> Result<Vec<Interface>, Error> {
+    let addresses = getifaddrs().map_err(|errno| Error::Capture {
+        interface: "the list of network interfaces".to_owned(),
+        why: errno.desc().to_owned(),
+    })?;
+    // One entry for each address, and one for the link itself.
+    let mut up_by_name: BTreeMap<String, bool> = BTreeMap::new();
+    for address in addresses {
+        // An address may have a label of its own, as in eth0:1.
+        let name = address.interface_name.split(':').next().unwrap_or_default();
+        *up_by_name.entry(name.to_owned()).or_default() |= address.flags.contains(InterfaceFlags::IFF_UP);
+    }
+    // One that was deleted in between has no index any more.
+    let mut found: Vec<Interface> = up_by_name
+        .into_iter()
+        .filter_map(|(name, up)| Some(Interface { index: if_nametoindex(name.as_str()).ok()?, name, up }))
+        .collect();
+    found.sort_by_key(|interface| interface.index);
+    Ok(found)
+}
+
+/// The interface of that name, if there is one in this thread's network namespace.
+pub fn find(name: &str) -> Result<Option<Interface>, Error> {
+    Ok(interfaces()?.into_iter().find(|interface| interface.name == name))
+}
+
+/// The name of the interface of this thread's network namespace that is most like `wanted`, if any is like it.
+pub fn nearest(wanted: &str) -> Option<String> {
+    let names = interfaces().ok()?.into_iter().map(|interface| interface.name);
+    most_like(wanted, names)
+}
+
+fn most_like(wanted: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    names
+        .map(|name| (strsim::jaro_winkler(wanted, &name), name))
+        .filter(|(like, _)| *like >= LIKE_ENOUGH)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_listed_once_and_nothing_of_libpcap() {
+        let all = interfaces().unwrap();
+        let loopback: Vec<_> = all.iter().filter(|interface| interface.name == "lo").collect();
+        assert_eq!(loopback.len(), 1, "{all:?}");
+        assert!(loopback[0].index > 0);
+        assert_eq!(find("lo").unwrap().as_ref(), Some(loopback[0]));
+        assert!(all.iter().all(|interface| !["any", "nflog", "nfqueue"].contains(&interface.name.as_str())), "{all:?}");
+    }
+
+    #[test]
+    fn no_name_is_found_that_is_not_there() {
+        assert_eq!(find("no-such-if").unwrap(), None);
+        assert_eq!(find("").unwrap(), None);
+        assert_eq!(find("a name far longer than an interface has \0").unwrap(), None);
+    }
+
+    #[test]
+    fn the_nearest_name_is_like_it() {
+        let names = ["lo", "eth0", "docker0", "br-4f1c0a9b3d2e"].map(str::to_owned);
+        assert_eq!(most_like("docker1", names.clone().into_iter()).as_deref(), Some("docker0"));
+        assert_eq!(most_like("br-4f1c", names.clone().into_iter()).as_deref(), Some("br-4f1c0a9b3d2e"));
+        assert_eq!(most_like("wlp3s0", names.into_iter()), None);
+    }
+}

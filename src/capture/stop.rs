@@ -1,0 +1,86 @@
+//! The request to stop capturing, and the clock that says when it was made.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::Error;
+use crate::time::Timestamp;
+
+/// The request to stop, shared by all taps and whoever asks for it.
+#[derive(Clone, Debug)]
+pub struct Stop(Arc<StopState>);
+
+#[derive(Debug)]
+struct StopState {
+    /// Written once and never read, so that it wakes every tap.
+    wake: EventFd,
+    /// When it was asked for, in nanoseconds since the epoch; 0 is not yet.
+    at: AtomicU64,
+}
+
+impl Stop {
+    /// A request that nobody has made yet.
+    ///
+    /// # Errors
+    /// The process has no file descriptor left.
+    pub fn new() -> Result<Self, Error> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(|errno| {
+            Error::Capture { interface: "a file descriptor to stop with".to_owned(), why: errno.desc().to_owned() }
+        })?;
+        Ok(Self(Arc::new(StopState { wake, at: AtomicU64::new(0) })))
+    }
+
+    /// Asks every tap to end with what was seen until now. The first request counts. Never blocks.
+    pub fn request(&self) {
+        let at = now().as_nanos().max(1);
+        if self.0.at.compare_exchange(0, at, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            // It can only fail by being written 2^64 - 1 times.
+            let _ = self.0.wake.write(1);
+        }
+    }
+
+    /// Whether it was asked for.
+    pub fn is_requested(&self) -> bool {
+        self.requested_at().is_some()
+    }
+
+    /// When it was asked for.
+    pub fn requested_at(&self) -> Option<Timestamp> {
+        match self.0.at.load(Ordering::Acquire) {
+            0 => None,
+            nanos => Some(Timestamp::from_nanos(nanos)),
+        }
+    }
+
+    /// A descriptor that is readable from the request on.
+    pub(super) fn wake(&self) -> BorrowedFd<'_> {
+        self.0.wake.as_fd()
+    }
+}
+
+/// The clock that the kernel stamps packets with.
+#[expect(clippy::disallowed_methods, reason = "when no packet comes, nothing else says how late it is")]
+pub(super) fn now() -> Timestamp {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Timestamp::ZERO, |since| Timestamp::ZERO + since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_request_to_stop_counts() {
+        let stop = Stop::new().unwrap();
+        assert!(!stop.is_requested());
+        let other = stop.clone();
+        other.request();
+        let at = stop.requested_at();
+        assert!(at.is_some());
+        stop.request();
+        assert_eq!(stop.requested_at(), at);
+    }
+}

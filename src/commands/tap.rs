@@ -1,0 +1,144 @@
+//! A live tap on a thread of its own: capture, decode and track run to completion there, so that no byte of a packet
+//! ever leaves it. Only events do, through a bounded channel: when it is full, events are counted and dropped, and the
+//! capture goes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use crate::capture::live::{LiveOptions, LiveTap};
+use crate::capture::{Drops, Error, LinkType, Next, Source, Stop, Tap, TapId};
+use crate::decode;
+use crate::track::event::Event;
+use crate::track::{Counters, Limits, Tracker, packet_line};
+
+/// After the stop nothing more is captured, so the events that are left may wait for a slow reader this long.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What taps send.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Something that was found out.
+    Event(Box<Event<'static>>),
+    /// The tap is done.
+    Ended(Box<Ended>),
+}
+
+/// How a tap ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub id: TapId,
+    pub counters: Counters,
+    pub drops: Drops,
+    pub error: Option<Error>,
+    /// Its link type and how many of its packets cannot be decoded.
+    pub undecoded: Option<(LinkType, u64)>,
+}
+
+/// What all taps share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Events that found the channel full.
+    pub lost: AtomicU64,
+    /// Packets seen on all taps.
+    pub packets: AtomicU64,
+    /// As many packets are wanted.
+    pub count: u64,
+    /// Whether single packets are wanted.
+    pub wants_packets: bool,
+    pub limits: Limits,
+}
+
+/// What to open.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub id: TapId,
+    pub tap: Tap,
+    /// The path of the network namespace; `None` is the program's own.
+    pub namespace: Option<PathBuf>,
+    pub options: LiveOptions,
+    /// How often to look for what is overdue while nothing comes.
+    pub idle: Duration,
+}
+
+/// Opens a tap and follows it on a thread of its own until `stop`. Gives the tap as it was opened.
+pub(super) fn spawn(wanted: Wanted, stop: Stop, sender: Sender<Message>, shared: Arc<Shared>) -> Result<Tap, Error> {
+    let Wanted { id, tap, namespace, options, idle } = wanted;
+    let name = tap.interface.clone();
+    let mut live = LiveTap::open(tap, id, namespace.as_deref(), &options, stop)?;
+    live.set_idle(idle);
+    let tap = live.tap(id).cloned();
+    let thread = thread::Builder::new().name(format!("tap {}", id.0));
+    let spawned = thread.spawn(move || Following { live, id, sender, shared, undecoded: 0 }.run());
+    match (spawned, tap) {
+        (Ok(_), Some(tap)) => Ok(tap),
+        (Err(source), _) => Err(Error::Io { name, source }),
+        (Ok(_), None) => Err(Error::Io { name, source: std::io::Error::other("the tap does not know itself") }),
+    }
+}
+
+struct Following {
+    live: LiveTap,
+    id: TapId,
+    sender: Sender<Message>,
+    shared: Arc<Shared>,
+    undecoded: u64,
+}
+
+impl Following {
+    fn run(mut self) {
+        let mut tracker = Tracker::new(self.shared.limits);
+        let error = self.follow(&mut tracker).err();
+        let sender = self.sender.clone();
+        tracker.finish(&mut |event: Event<'_>| {
+            let message = Message::Event(Box::new(event.into_owned()));
+            // A reader that stalls for so long at the end does not want them.
+            let _ = sender.send_timeout(message, LAST_WORDS);
+        });
+        let link = self.live.tap(self.id).map(|tap| tap.link);
+        let ended = Ended {
+            id: self.id,
+            counters: tracker.counters().clone(),
+            drops: self.live.drops(),
+            error,
+            undecoded: link.filter(|_| self.undecoded > 0).map(|link| (link, self.undecoded)),
+        };
+        // Whoever receives is gone only when the program ends.
+        let _ = sender.send(Message::Ended(Box::new(ended)));
+    }
+
+    fn follow(&mut self, tracker: &mut Tracker) -> Result<(), Error> {
+        let Self { live, sender, shared, undecoded, .. } = self;
+        let mut words = String::new();
+        let mut tell = |event: Event<'_>| {
+            if sender.try_send(Message::Event(Box::new(event.into_owned()))).is_err() {
+                shared.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        loop {
+            match live.next()? {
+                Next::Frame(frame, _) => {
+                    if shared.packets.fetch_add(1, Ordering::Relaxed) >= shared.count {
+                        return Ok(());
+                    }
+                    if !decode::supports(frame.link) {
+                        *undecoded += 1;
+                        continue;
+                    }
+                    let packet = decode::decode(&frame);
+                    if shared.wants_packets {
+                        tell(packet_line(&packet, &mut words));
+                    }
+                    tracker.observe(&packet, &mut tell);
+                }
+                Next::Idle(now) => tracker.tick(now, &mut tell),
+                Next::Names(_) => {}
+                Next::End => return Ok(()),
+            }
+        }
+    }
+}
