@@ -530,14 +530,18 @@ fn correlation(message: &Message<'_>) -> u64 {
     if let Some(question) = message.question() {
         for label in question.name.labels() {
             mix(label.len() as u8);
-            label.iter().for_each(|byte| mix(byte.to_ascii_lowercase()));
+            for byte in label {
+                mix(byte.to_ascii_lowercase());
+            }
         }
-        question.kind.0.to_be_bytes().into_iter().for_each(mix);
+        for byte in question.kind.0.to_be_bytes() {
+            mix(byte);
+        }
     }
     hash & !0xffff | u64::from(message.id())
 }
 
-fn exchange<'a>(protocol: ProtocolId, bytes: &'a [u8], from: Endpoint, to: Endpoint) -> Option<message::Message<'a>> {
+fn exchange(protocol: ProtocolId, bytes: &[u8], from: Endpoint, to: Endpoint) -> Option<message::Message<'_>> {
     let message = Message::new(bytes)?;
     let reply = message.is_response();
     Some(message::Message {
@@ -681,8 +685,8 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             bytes[bit / 8] ^= 1 << (bit % 8);
             if let Some(message) = Message::new(&bytes) {
-                let _ = message.questions().map(|question| question.name.to_string()).count();
-                let _ = message.answers().map(|record| format!("{} {record}", record.name)).count();
+                message.questions().for_each(|question| drop(question.name.to_string()));
+                message.answers().for_each(|record| drop(format!("{} {record}", record.name)));
                 let _ = message.edns();
             }
             bytes[bit / 8] ^= 1 << (bit % 8);

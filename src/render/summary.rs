@@ -1,5 +1,6 @@
 //! What it all comes to: the lines under the log.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -180,7 +181,7 @@ impl Exchanges {
             (self.waiting, "still waiting when the capture ended"),
         ] {
             if count > 0 {
-                words += &format!(", {count} {what}");
+                let _ = write!(words, ", {count} {what}");
             }
         }
         words + &spread(&self.latency)
@@ -234,7 +235,7 @@ impl Tcp {
             (self.retransmissions, "retransmitted"),
         ] {
             if count > 0 {
-                words += &format!(", {count} {what}");
+                let _ = write!(words, ", {count} {what}");
             }
         }
         if self.handshake.count() > 0 {
@@ -294,13 +295,17 @@ fn passed_over_name(what: PassedOver) -> String {
         PassedOver::Icmp(v6, kind) => icmp::type_name(v6, kind),
         PassedOver::Other => Some("other"),
     };
-    known.map(str::to_owned).unwrap_or_else(|| match what {
+    known.map_or_else(|| unnamed(what), str::to_owned)
+}
+
+fn unnamed(what: PassedOver) -> String {
+    match what {
         PassedOver::EtherType(ethertype) => format!("ethertype 0x{ethertype:04x}"),
         PassedOver::IpProtocol(protocol) => format!("IP protocol {protocol}"),
         PassedOver::Icmp(true, kind) => format!("ICMPv6 type {kind}"),
         PassedOver::Icmp(false, kind) => format!("ICMP type {kind}"),
         PassedOver::Other => "other".to_owned(),
-    })
+    }
 }
 
 #[derive(Serialize)]

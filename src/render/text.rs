@@ -73,9 +73,7 @@ impl<W: Write> TextWriter<W> {
         // Writing to a String cannot fail.
         let _ = words::write(event, namer, short, &mut self.said);
         let ends = match (&line.client, &line.server) {
-            (Some(client), Some(server)) => {
-                self.between(client, server, line.ports, matches!(event, Event::Packet(_)))
-            }
+            (Some(client), Some(server)) => self.between(client, server, line.ports, matches!(event, Event::Packet(_))),
             _ => link_ends(event),
         };
         let said = escape(&self.said).into_owned();
@@ -121,8 +119,12 @@ impl<W: Write> TextWriter<W> {
         self.clock.write(line.at, short, &mut self.line);
         let _ = write!(self.line, "{dim:#}{gap}");
         let padding = self.ends.saturating_sub(ends.width());
-        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind:KIND$}{bold:#}{}", "", &gap[1..]);
-        let used = (if short { 12 } else { 15 }) + gap.len() * 3 - 1 + self.ends.max(ends.width()) + KIND;
+        // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
+        let kind_width = if short { KIND - 1 } else { KIND };
+        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind:kind_width$}{bold:#}{}", "", &gap[1..]);
+        let used = (if short { 12 } else { 15 }) + gap.len() * 3 - 1
+            + self.ends.max(ends.width())
+            + kind.len().max(kind_width);
         self.ending(said, &took, verdict, used + 1);
     }
 

@@ -64,6 +64,11 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         self.index.len()
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     /// Whether an entry must go before another can come.
     pub fn is_full(&self) -> bool {
         self.len() >= self.cap
