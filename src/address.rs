@@ -1,6 +1,25 @@
 //! Addresses of the link layer. Those of the network layer are the standard library's.
 
 use std::fmt;
+use std::net::IpAddr;
+
+/// An address as text, the same as its `Display` gives; for IPv4 without the formatting machinery, since lines of the log
+/// are mostly addresses.
+pub fn text(address: IpAddr) -> String {
+    let IpAddr::V4(v4) = address else { return address.to_string() };
+    let mut text = String::with_capacity(15);
+    for (place, octet) in v4.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
+            if octet >= least {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
+    text
+}
 
 /// A 48-bit IEEE 802 address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,14 +51,29 @@ impl MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        let mut text = [b':'; 17];
+        for (pair, octet) in text.chunks_mut(3).zip(self.0) {
+            if let [high, low, ..] = pair {
+                (*high, *low) = (digit(octet >> 4), digit(octet & 0xf));
+            }
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ip_address_is_written_as_its_display_has_it() {
+        for octet in 0..=255_u8 {
+            let address = IpAddr::from([octet, 0, 255 - octet, 10]);
+            assert_eq!(text(address), address.to_string());
+        }
+        assert_eq!(text("fd00::1".parse().unwrap()), "fd00::1");
+    }
 
     #[test]
     fn text_round_trips() {

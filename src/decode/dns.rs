@@ -377,6 +377,23 @@ fn presentation(f: &mut (impl fmt::Write + ?Sized), byte: u8) -> fmt::Result {
     }
 }
 
+/// A label in presentation format.
+fn label(f: &mut fmt::Formatter<'_>, label: &[u8]) -> fmt::Result {
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'.' | b'"' | b'\\');
+    if label.iter().all(is_plain) {
+        return f.write_str(std::str::from_utf8(label).unwrap_or_default());
+    }
+    for &byte in label {
+        match byte {
+            b'.' => f.write_str("\\.")?,
+            // A space would end the column.
+            b' ' => f.write_str("\\032")?,
+            _ => presentation(f, byte)?,
+        }
+    }
+    Ok(())
+}
+
 /// A domain name somewhere in a message, perhaps compressed (RFC 1035, 4.1.4).
 #[derive(Clone, Copy)]
 pub struct Name<'a> {
@@ -448,14 +465,7 @@ impl fmt::Display for Name<'_> {
             if any {
                 f.write_str(".")?;
             }
-            for &byte in label {
-                match byte {
-                    b'.' => f.write_str("\\.")?,
-                    // A space would end the column.
-                    b' ' => f.write_str("\\032")?,
-                    _ => presentation(f, byte)?,
-                }
-            }
+            self::label(f, label)?;
             any = true;
         }
         if any { Ok(()) } else { f.write_str(".") }

@@ -1,7 +1,10 @@
 //! Names that lookups gave to outside addresses.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::fmt::{Display, Write};
 use std::net::IpAddr;
+
+use ahash::AHashMap;
 
 /// As many addresses keep the name of the lookup that gave them; the one that was learned first goes.
 const MAX_LEARNED: usize = 4096;
@@ -9,15 +12,17 @@ const MAX_LEARNED: usize = 4096;
 /// Addresses and the names that were asked for when they were answered.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    names: HashMap<IpAddr, String>,
+    names: AHashMap<IpAddr, String>,
     order: VecDeque<IpAddr>,
 }
 
 impl Learned {
     /// The address was the answer to that name; the latest name holds.
-    pub fn insert(&mut self, address: IpAddr, name: impl FnOnce() -> String) {
+    pub fn insert(&mut self, address: IpAddr, name: impl Display) {
         if let Some(known) = self.names.get_mut(&address) {
-            *known = name();
+            known.clear();
+            // Writing to a String cannot fail.
+            let _ = write!(known, "{name}");
             return;
         }
         if self.order.len() >= MAX_LEARNED
@@ -26,7 +31,7 @@ impl Learned {
             self.names.remove(&oldest);
         }
         self.order.push_back(address);
-        self.names.insert(address, name());
+        self.names.insert(address, name.to_string());
     }
 
     pub fn get(&self, address: &IpAddr) -> Option<&str> {
@@ -42,7 +47,7 @@ mod tests {
     fn the_oldest_goes_at_the_cap() {
         let mut learned = Learned::default();
         for n in 0..=MAX_LEARNED as u32 {
-            learned.insert(IpAddr::V4(n.into()), || n.to_string());
+            learned.insert(IpAddr::V4(n.into()), n);
         }
         assert_eq!(learned.get(&IpAddr::V4(0.into())), None);
         assert_eq!(learned.get(&IpAddr::V4(1.into())), Some("1"));

@@ -7,11 +7,12 @@ mod learned;
 mod well_known;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::address::MacAddr;
+use ahash::AHashMap;
+
+use crate::address::{self, MacAddr};
 use crate::capture::{NameBlock, Tap, TapId};
 use crate::decode::dns;
 use crate::decode::message::Endpoint;
@@ -44,8 +45,8 @@ pub struct Party<'a> {
 #[derive(Debug)]
 pub struct Namer {
     directory: Option<Arc<Directory>>,
-    taps: HashMap<TapId, Tap>,
-    file_names: HashMap<IpAddr, String>,
+    taps: AHashMap<TapId, Tap>,
+    file_names: AHashMap<IpAddr, String>,
     learned: Learned,
     numeric: bool,
 }
@@ -53,7 +54,13 @@ pub struct Namer {
 impl Namer {
     /// A namer without names; `numeric` keeps it that way, as tcpdump's `-n`.
     pub fn new(numeric: bool) -> Self {
-        Self { directory: None, taps: HashMap::new(), file_names: HashMap::new(), learned: Learned::default(), numeric }
+        Self {
+            directory: None,
+            taps: AHashMap::new(),
+            file_names: AHashMap::new(),
+            learned: Learned::default(),
+            numeric,
+        }
     }
 
     /// From now on these names hold.
@@ -98,7 +105,7 @@ impl Namer {
         let Some(message) = lookup.message() else { return };
         for record in message.answers() {
             if let Some(address) = record.address() {
-                self.learned.insert(address, || lookup.question().to_string());
+                self.learned.insert(address, lookup.question());
             }
         }
     }
@@ -110,31 +117,25 @@ impl Namer {
 
     /// What an end is called at that place and time.
     pub fn party(&self, end: Endpoint, mac: Option<MacAddr>, place: Place, at: Timestamp) -> Party<'_> {
-        let plain = Party {
-            name: Cow::Owned(end.address.to_string()),
-            address: end.address,
-            port: end.port,
-            mac,
-            network: None,
-            container_id: None,
-        };
         let tap = self.taps.get(&place.tap);
         let container = self.container(end.address, mac, tap, at);
-        let plain = match container {
-            Some(container) => {
-                let network = self.container_network(container, end.address, tap);
-                Party { network, container_id: Some(&container.id.0), ..plain }
-            }
-            None => Party { network: self.network_name(end.address, tap), ..plain },
+        let network = match container {
+            Some(container) => self.container_network(container, end.address, tap),
+            None => self.network_name(end.address, tap),
         };
-        if self.numeric {
-            return plain;
-        }
         let name = match container {
+            _ if self.numeric => None,
             Some(container) => Some(container.name.as_str()),
             None => self.other_name(end.address, tap),
         };
-        Party { name: name.map_or(plain.name, Cow::Borrowed), ..plain }
+        Party {
+            name: name.map_or_else(|| Cow::Owned(address::text(end.address)), Cow::Borrowed),
+            address: end.address,
+            port: end.port,
+            mac,
+            network,
+            container_id: container.map(|container| &*container.id.0),
+        }
     }
 
     fn container(

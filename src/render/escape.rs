@@ -7,7 +7,8 @@ use std::fmt::Write;
 /// The text with everything escaped that does not print as itself: control characters, line and paragraph separators,
 /// and the marks that turn the direction of text (Unicode TR 36, 3.2).
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hostile) {
+    // Nearly all text is plain ASCII, which needs no look at characters.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::line::Line;
-use super::units::rfc3339;
+use super::units::UtcClock;
 use crate::decode::dns;
 use crate::name::{Namer, Party};
 use crate::track::event::{
@@ -17,12 +17,13 @@ use crate::track::event::{
 #[derive(Debug)]
 pub struct JsonWriter<W> {
     out: W,
+    clock: UtcClock,
 }
 
 impl<W: Write> JsonWriter<W> {
     /// A writer that begins with an empty log.
     pub const fn new(out: W) -> Self {
-        Self { out }
+        Self { out, clock: UtcClock::new() }
     }
 
     /// Where it writes.
@@ -36,8 +37,8 @@ impl<W: Write> JsonWriter<W> {
         let place = event.place();
         let tap = namer.tap(place.tap);
         let (frames, details) = details(event);
-        self.object(&Object {
-            time: rfc3339(line.at),
+        let object = Object {
+            time: self.clock.text(line.at),
             kind: line.kind,
             outcome: line.outcome,
             network: tap.and_then(|tap| tap.network.as_deref()),
@@ -49,19 +50,24 @@ impl<W: Write> JsonWriter<W> {
             latency_ns: latency(event, &line),
             frames,
             details,
-        })
+        };
+        write_object(&mut self.out, &object)
     }
 
     /// Writes any object as a line.
     pub fn object(&mut self, object: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, object)?;
-        self.out.write_all(b"\n")
+        write_object(&mut self.out, object)
     }
+}
+
+fn write_object(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, object)?;
+    out.write_all(b"\n")
 }
 
 #[derive(Serialize)]
 struct Object<'a> {
-    time: String,
+    time: &'a str,
     kind: &'a str,
     outcome: &'a str,
     network: Option<&'a str>,
@@ -91,7 +97,7 @@ impl<'a> End<'a> {
     fn new(party: &'a Party<'_>) -> Self {
         Self {
             name: &party.name,
-            address: party.address.to_string(),
+            address: crate::address::text(party.address),
             port: party.port,
             mac: party.mac.map(|mac| mac.to_string()),
             network: party.network,

@@ -72,12 +72,9 @@ impl Clock {
             self.text = self.hours(second);
         }
         out.push_str(&self.text);
-        let nanos = at.as_nanos() % 1_000_000_000;
-        // Writing to a String cannot fail.
-        let _ = match short {
-            true => fmt::Write::write_fmt(out, format_args!(".{:03}", nanos / 1_000_000)),
-            false => fmt::Write::write_fmt(out, format_args!(".{:06}", nanos / 1000)),
-        };
+        let micros = (at.as_nanos() % 1_000_000_000 / 1000) as u32;
+        out.push('.');
+        if short { push_digits(micros / 1000, 3, out) } else { push_digits(micros, 6, out) }
     }
 
     fn hours(&self, second: u64) -> String {
@@ -90,12 +87,46 @@ impl Clock {
     }
 }
 
-/// A time in RFC 3339 with nanoseconds, in UTC, as JSON has it.
-pub fn rfc3339(at: Timestamp) -> String {
-    let nanos = i128::from(at.as_nanos());
-    match jiff::Timestamp::from_nanosecond(nanos) {
-        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
-        Err(_) => "9999-12-31T23:59:59.999999999Z".to_owned(),
+/// Writes times in RFC 3339 with nanoseconds, in UTC, as JSON has them; remembers the second that it wrote last.
+#[derive(Debug)]
+pub struct UtcClock {
+    second: Option<u64>,
+    /// `YYYY-MM-DDTHH:MM:SS.`, then what belongs to the time itself.
+    text: String,
+}
+
+impl UtcClock {
+    /// A clock that wrote nothing yet.
+    pub const fn new() -> Self {
+        Self { second: None, text: String::new() }
+    }
+
+    /// The time as text.
+    pub fn text(&mut self, at: Timestamp) -> &str {
+        let (second, nanos) = (at.as_nanos() / 1_000_000_000, (at.as_nanos() % 1_000_000_000) as u32);
+        if self.second != Some(second) {
+            self.second = Some(second);
+            // A Timestamp ends in the year 2554, which jiff can write.
+            let time = jiff::Timestamp::from_second(second.cast_signed()).unwrap_or_default();
+            self.text = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+        }
+        self.text.truncate("YYYY-MM-DDTHH:MM:SS.".len());
+        push_digits(nanos, 9, &mut self.text);
+        self.text.push('Z');
+        &self.text
+    }
+}
+
+impl Default for UtcClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Appends the last `digits` decimal digits of a number, with zeros in front; nine at most.
+fn push_digits(number: u32, digits: u32, out: &mut String) {
+    for place in (0..digits.min(9)).rev() {
+        out.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
     }
 }
 
@@ -126,7 +157,10 @@ mod tests {
         out.push(' ');
         clock.write(at, true, &mut out);
         assert_eq!(out, "22:13:20.123456 22:13:20.123");
-        assert_eq!(rfc3339(at), "2023-11-14T22:13:20.123456789Z");
-        assert!(rfc3339(Timestamp::MAX).starts_with("2554-"));
+        let mut utc = UtcClock::new();
+        assert_eq!(utc.text(at), "2023-11-14T22:13:20.123456789Z");
+        assert_eq!(utc.text(Timestamp::from_parts(1_700_000_000, 7)), "2023-11-14T22:13:20.000000007Z");
+        assert_eq!(utc.text(Timestamp::MAX), "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(utc.text(Timestamp::ZERO), "1970-01-01T00:00:00.000000000Z");
     }
 }
