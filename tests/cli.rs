@@ -208,7 +208,6 @@ fn several_files_are_one_log_in_the_order_of_time() {
 }
 
 #[test]
-#[ignore = "a known fault: the Directory of one file replaces that of another while they are told together"]
 fn each_file_keeps_its_own_names() {
     let (later, earlier) = (capture("ping-by-name"), capture("ping-by-address"));
     let ran = run(&["replay", text(&later), text(&earlier)]);

@@ -16,6 +16,7 @@ use super::starting::Starting;
 use super::tap::{Ended, Message, Shared, Wanted, spawn};
 use super::targets::{Target, resolve};
 use super::{Messages, Streams, limits};
+use crate::capture::file::MAX_TAPS;
 use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, sandboxes, wall_clock};
 use crate::cli;
@@ -25,6 +26,8 @@ use crate::render::summary::Totals;
 use crate::track::Counters;
 use crate::track::event::Event;
 
+/// Any live tap: they all have the daemon's names.
+const LIVE: TapId = TapId(0);
 /// Events that wait for a slow reader; beyond this they are counted as lost.
 const EVENTS: usize = 65_536;
 /// The ring for the loopback interface of a container, where only lookups are looked at.
@@ -163,7 +166,7 @@ impl Watching {
             self.messages.say(&format!("{why}. Going on with addresses instead of names."));
             self.daemon_is_out = true;
         }
-        self.output.namer.set_directory(Arc::clone(&directory));
+        self.output.namer.set_directory(LIVE, Arc::clone(&directory));
         self.open_missing(&directory, true)?;
         if self.taps.is_empty() {
             self.messages.say("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0");
@@ -297,9 +300,12 @@ impl Watching {
         };
         let wanted = Wanted { id, tap, namespace, options, idle };
         let tap = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
-        self.next_tap += 1;
         self.output.namer.set_tap(id, tap);
         self.taps.insert(id, OpenTap { stop, wanted: place });
+        // A long watch of many containers comes round to numbers that are free again.
+        while self.taps.contains_key(&TapId(self.next_tap)) {
+            self.next_tap = (self.next_tap + 1) % MAX_TAPS;
+        }
         Ok(id)
     }
 
@@ -378,7 +384,7 @@ impl Watching {
     fn docker(&mut self, change: Change) {
         match change {
             Change::Directory(directory) => {
-                self.output.namer.set_directory(Arc::clone(&directory));
+                self.output.namer.set_directory(LIVE, Arc::clone(&directory));
                 // Later taps that cannot be opened are said, and do not end the rest.
                 let _ = self.open_missing(&directory, false);
             }

@@ -100,8 +100,8 @@ impl Wires {
     fn names(&mut self, block: &NameBlock) {
         self.namer.add_file_names(block);
         if let Ok(snapshot) = docker::read_snapshot(&block.comment) {
-            let directory = snapshot.apply(self.namer.directory().map(Arc::as_ref));
-            self.namer.set_directory(Arc::new(directory));
+            let directory = snapshot.apply(self.namer.directory(block.tap).map(Arc::as_ref));
+            self.namer.set_directory(block.tap, Arc::new(directory));
         }
     }
 }
