@@ -15,7 +15,7 @@ use super::tap::{Ended, Message, Shared, Wanted, spawn};
 use super::targets::{Target, resolve};
 use super::{Messages, Streams, limits};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, wall_clock};
+use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, interfaces, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, Container, DaemonConfig, Directory, DirectoryWatch, NetworkId};
 use crate::join::{HOLD, Reorder};
@@ -77,6 +77,16 @@ enum Place {
     Loopback(String),
 }
 
+impl Place {
+    /// Whether it can be opened: also when what was watched is gone and another has its name.
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Interface(name, _) => interfaces::find(name).is_ok_and(|found| found.is_some()),
+            Self::Loopback(path) => PathBuf::from(path).exists(),
+        }
+    }
+}
+
 /// What the user wants to watch.
 #[derive(Default)]
 struct Plan {
@@ -105,6 +115,8 @@ struct Watching {
     lost: u64,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
+    /// A tap ended whose place may be wanted again: a container that left a network and joined it anew.
+    look_again: bool,
     whole: bool,
 }
 
@@ -141,6 +153,7 @@ impl Watching {
             undecoded: Vec::new(),
             lost: 0,
             daemon_is_out: false,
+            look_again: false,
             whole: true,
         }
     }
@@ -318,7 +331,18 @@ impl Watching {
                 },
                 default(left) => {}
             }
+            if std::mem::take(&mut self.look_again) && !self.is_over(deadline) {
+                self.open_again();
+            }
             self.tell_due();
+        }
+    }
+
+    /// Opens what was wanted again before its last tap had ended, and forgets what is wanted no more.
+    fn open_again(&mut self) {
+        if let Some(directory) = self.output.namer.directory().cloned() {
+            // Later taps that cannot be opened are said, and do not end the rest.
+            let _ = self.open_missing(&directory, false);
         }
     }
 
@@ -354,13 +378,17 @@ impl Watching {
         self.drops.interface += drops.interface;
         self.undecoded.extend(undecoded);
         let Some(tap) = self.taps.remove(&id) else { return };
+        self.look_again = true;
+        let is_replaced = matches!(error, Some(Error::Vanished { .. })) && tap.wanted.is_there();
+        if error.is_some() && !is_replaced {
+            self.given_up.insert(tap.wanted.clone());
+        }
         // The namespace of a container that stopped takes its interface along; only others are worth a word.
         if let Some(error) = error.filter(|_| matches!(tap.wanted, Place::Interface(..))) {
             let rest = if self.taps.is_empty() { "nothing is left to watch" } else { "going on with the others" };
             self.messages.say(&format!("{error}; {rest}"));
             self.whole &= !self.taps.is_empty();
         }
-        self.given_up.insert(tap.wanted);
     }
 
     fn docker(&mut self, change: Change) {
