@@ -119,3 +119,13 @@ fn without_permission_it_says_which_and_how_to_get_it() {
     println!("{said}");
     assert_eq!(docker(&["network", "inspect", "-f", "{{.Name}}", "bridge"]), "bridge");
 }
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn it_ends_in_peace_when_nobody_reads_any_more() {
+    let _lab = Lab::up(&["user-bridge"]);
+    let watching = Watching::begin_unread(&mut bridgetap(&["watch", "my_bridge"]));
+    assert_eq!(replies(&exec("container_b", "ping -c 2 -i 0.1 container_a")).len(), 2);
+    let ended = watching.ended();
+    assert_eq!((ended.code, ended.said.lines().count()), (Some(0), 1), "{}", ended.said);
+}

@@ -1,7 +1,7 @@
 //! The real `bridgetap watch`, whose log is read line by line with a clock.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -63,12 +63,20 @@ impl Watching {
 
     /// From when it watches.
     pub fn begin(command: &mut Command) -> Self {
+        Self::begin_with(command, |pipe, log| Some(read(pipe, log)))
+    }
+
+    /// With a log that nobody can read, as behind `head` when it has ended.
+    pub fn begin_unread(command: &mut Command) -> Self {
+        Self::begin_with(command, |_, _| None)
+    }
+
+    fn begin_with(command: &mut Command, reader: impl Fn(ChildStdout, Lines) -> Option<JoinHandle<()>>) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bridgetap");
         let (log, said) = (Lines::default(), Lines::default());
-        let readers = vec![
-            read(child.stdout.take().expect("a pipe"), Arc::clone(&log)),
-            read(child.stderr.take().expect("a pipe"), Arc::clone(&said)),
-        ];
+        let messages = read(child.stderr.take().expect("a pipe"), Arc::clone(&said));
+        let log_reader = reader(child.stdout.take().expect("a pipe"), Arc::clone(&log));
+        let readers = log_reader.into_iter().chain([messages]).collect();
         let mut watching = Self { child, log, said, readers };
         eventually("bridgetap watches", || {
             let ended = watching.child.try_wait().expect("a child");
