@@ -247,7 +247,7 @@ impl Watching {
         match place {
             Place::Interface(..) => self.messages.say(&error.to_string()),
             // A container that was gone before it could be entered has nothing to look at.
-            Place::Loopback(path) if !PathBuf::from(path).exists() => {}
+            Place::Loopback(path) if matches!(PathBuf::from(path).try_exists(), Ok(false)) => {}
             Place::Loopback(_) if is_first => {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }

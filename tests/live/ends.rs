@@ -1,13 +1,14 @@
 //! How a watch ends, and what it says where it cannot begin.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
-use super::lab::{Lab, Printing, address, docker, exec, replies};
+use super::lab::{Lab, Printing, address, exec, output, replies};
 use super::watching::{Ended, Watching, between, bridgetap};
 
 fn assert_ended_well(how: &str, ended: &Ended) {
@@ -97,27 +98,66 @@ fn a_network_that_is_not_there_names_the_nearest() {
     assert!(said.contains("host's own interfaces"), "{said}");
 }
 
+/// A copy of the program for somebody who is not root, but in the group of the Docker socket.
+struct Unprivileged {
+    directory: tempfile::TempDir,
+}
+
+impl Unprivileged {
+    fn new() -> Self {
+        let this = Self { directory: tempfile::tempdir().expect("a directory") };
+        std::fs::copy(env!("CARGO_BIN_EXE_bridgetap"), this.path()).expect("a copy");
+        for path in [this.directory.path(), &this.path()] {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("for everybody");
+        }
+        this
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("bridgetap")
+    }
+
+    fn setcap(&self, capabilities: &str) {
+        output(Command::new("setcap").arg(capabilities).arg(self.path()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let socket = std::fs::metadata("/var/run/docker.sock").expect("the daemon's socket");
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", &format!("--groups={}", socket.gid())]);
+        command.arg(self.path()).args(arguments);
+        command
+    }
+}
+
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn without_permission_it_says_which_and_how_to_get_it() {
-    let _lab = Lab::up(&["default-bridge"]);
-    let directory = tempfile::tempdir().expect("a directory");
-    let copy = directory.path().join("bridgetap");
-    std::fs::copy(env!("CARGO_BIN_EXE_bridgetap"), &copy).expect("a copy");
-    for path in [directory.path(), &copy] {
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("for everybody");
-    }
-    let as_nobody = |copy: &Path, arguments: &str| {
-        let line = format!("cd / && exec {} {arguments}", copy.display());
-        let mut command = Command::new("su");
-        command.args(["nobody", "-s", "/bin/sh", "-c", &line]).env("DOCKER_HOST", "unix:///var/run/docker.sock");
-        refused(&mut command)
-    };
-    let said = as_nobody(&copy, "watch if:docker0");
-    assert!(said.contains("permission") && said.contains("docker.sock"), "{said}");
-    assert!(said.contains("CAP_NET_RAW") && said.contains("setcap"), "{said}");
-    println!("{said}");
-    assert_eq!(docker(&["network", "inspect", "-f", "{{.Name}}", "bridge"]), "bridge");
+fn without_permission_the_command_that_it_names_gives_it() {
+    let _lab = Lab::up(&["user-bridge"]);
+    let nobody = Unprivileged::new();
+    let line = format!("cd / && exec {} watch if:docker0", nobody.path().display());
+    let said = refused(Command::new("su").args(["nobody", "-s", "/bin/sh", "-c", &line]));
+    assert!(said.contains("permission denied for /var/run/docker.sock"), "{said}");
+
+    let said = refused(&mut nobody.command(&["watch", "my_bridge"]));
+    assert!(said.contains("needs CAP_NET_RAW;") && said.lines().count() == 1, "{said}");
+    let (_, remedy) = said.split_once("sudo setcap ").expect("a remedy");
+    let (capabilities, _) = remedy.split_once(' ').expect("and the program");
+
+    nobody.setcap("cap_net_raw,cap_net_admin+ep");
+    let ended = Watching::begin(&mut nobody.command(&["watch", "--json", "my_bridge"])).end();
+    let said = &ended.said;
+    assert_ended_well("without namespaces", &ended);
+    assert!(said.contains("lookups of container names stay unseen: lo: no permission"), "{said}");
+    assert!(said.contains(capabilities) && said.lines().count() == 2, "{said}");
+
+    nobody.setcap(capabilities);
+    let watching = Watching::begin(&mut nobody.command(&["watch", "--json", "my_bridge"]));
+    assert_eq!(replies(&exec("container_b", "ping -c 1 container_a")).len(), 1);
+    let asks = |object: &Value| between(object, "dns", "container_b", "docker-dns");
+    watching.wait_for("lookups", 2, asks);
+    let ended = watching.end();
+    assert_eq!(ended.said.lines().count(), 1, "{}", ended.said);
 }
 
 #[test]
