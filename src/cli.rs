@@ -133,7 +133,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// Puts in the subcommand that a tcpdump user leaves out: `-i docker0` watches, `-r file` replays.
 pub fn with_tcpdump_habits(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<_> = arguments.collect();
-    let begins_with_flag = arguments.get(1).is_some_and(|first| is_short_flags(first));
+    let begins_with_flag = arguments.get(1).is_some_and(is_short_flags);
     let has = |letter| arguments.iter().skip(1).any(|argument| is_short_flags(argument) && flag(argument, letter));
     if begins_with_flag && has('r') {
         arguments.insert(1, "replay".into());

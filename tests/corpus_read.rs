@@ -3,6 +3,13 @@
 //! They are other projects' files and not kept here. `BRIDGETAP_CORPUS` names a folder with them and an `INDEX.tsv`,
 //! whose columns `path`, `packets`, `pcap_linktype` and `flags` say what tshark and tcpdump found in each.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test says what it did and what failed"
+)]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,7 @@ pub mod interfaces;
 pub mod live;
 mod namespace;
 mod open;
+pub mod sandboxes;
 pub mod stop;
 
 pub use error::Error;

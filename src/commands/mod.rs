@@ -1,7 +1,9 @@
 //! The commands: the only place that wires the stages together.
 
 mod output;
+mod plan;
 mod replay;
+mod starting;
 mod tap;
 mod targets;
 mod watch;

@@ -17,7 +17,7 @@ pub(super) enum Target {
 /// Finds what `wanted` names; `why_no_networks` is the reason where the Directory could not be had.
 pub(super) fn resolve(wanted: &str, directory: &Directory, why_no_networks: Option<&str>) -> Result<Target, String> {
     if let Some(name) = wanted.strip_prefix("if:") {
-        return interface(name, directory);
+        return Ok(interface(name, directory));
     }
     let (name, network_only) = wanted.strip_prefix("net:").map_or((wanted, false), |name| (name, true));
     let is_interface = !network_only && is_interface(name);
@@ -29,18 +29,18 @@ pub(super) fn resolve(wanted: &str, directory: &Directory, why_no_networks: Opti
         Lookup::Ambiguous(names) if !is_interface => {
             Err(format!("{name} is the beginning of more than one id: of {}", names.join(", ")))
         }
-        _ if is_interface => interface(name, directory),
+        _ if is_interface => Ok(interface(name, directory)),
         Lookup::NotFound { nearest } => Err(not_found(name, directory, why_no_networks, nearest)),
-        Lookup::Found(_) | Lookup::Ambiguous(_) => interface(name, directory),
+        Lookup::Found(_) | Lookup::Ambiguous(_) => Ok(interface(name, directory)),
     }
 }
 
 /// An interface; one that is a network's bridge stands for the network.
-fn interface(name: &str, directory: &Directory) -> Result<Target, String> {
-    if let Some(network) = directory.network_by_interface(name) {
-        return Ok(Target::Network(Arc::clone(network)));
+fn interface(name: &str, directory: &Directory) -> Target {
+    match directory.network_by_interface(name) {
+        Some(network) => Target::Network(Arc::clone(network)),
+        None => Target::Interface(name.to_owned()),
     }
-    Ok(Target::Interface(name.to_owned()))
 }
 
 fn is_interface(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! `bridgetap watch`: the log of live networks.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use super::output::{Output, ended};
+use super::plan::{Place, Plan, tap};
+use super::starting::Starting;
 use super::tap::{Ended, Message, Shared, Wanted, spawn};
 use super::targets::{Target, resolve};
 use super::{Messages, Streams, limits};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, interfaces, wall_clock};
+use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, sandboxes, wall_clock};
 use crate::cli;
-use crate::docker::{self, Change, Container, DaemonConfig, Directory, DirectoryWatch, NetworkId};
+use crate::docker::{self, Change, DaemonConfig, Directory, DirectoryWatch};
 use crate::join::{HOLD, Reorder};
 use crate::render::summary::Totals;
 use crate::track::Counters;
@@ -33,12 +35,16 @@ const LOOKUPS: &str = "host 127.0.0.11";
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
 const ENDING: Duration = Duration::from_secs(3);
+/// A namespace that cannot be entered yet is tried again after this time.
+const ENTER_AGAIN: Duration = Duration::from_millis(2);
 /// The loop looks around at least this often.
 const LOOK_AROUND: Duration = Duration::from_millis(500);
 
 /// What happens beside the packets.
 enum Control {
     Docker(Change),
+    /// A network namespace appeared.
+    Namespace(PathBuf),
     Signal,
 }
 
@@ -52,12 +58,13 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
             let _ = control.send(Control::Docker(change));
         })
     };
-    listen_for_signals(control);
+    listen_for_signals(control.clone());
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
     let mut watching = Watching::new(arguments, output, streams.messages);
     if let Err(code) = watching.begin(arguments, &directory) {
         return code;
     }
+    watching.listen_for_namespaces(control, &directory);
     watching.go_on(arguments, &controls);
     watching.finish()
 }
@@ -68,34 +75,6 @@ struct OpenTap {
     wanted: Place,
 }
 
-/// What a tap is on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    /// An interface of the host, and the network whose bridge it is.
-    Interface(String, Option<String>),
-    /// The loopback interface of a container, by the path of its namespace.
-    Loopback(String),
-}
-
-impl Place {
-    /// Whether it can be opened: also when what was watched is gone and another has its name.
-    fn is_there(&self) -> bool {
-        match self {
-            Self::Interface(name, _) => interfaces::find(name).is_ok_and(|found| found.is_some()),
-            Self::Loopback(path) => PathBuf::from(path).exists(),
-        }
-    }
-}
-
-/// What the user wants to watch.
-#[derive(Default)]
-struct Plan {
-    interfaces: Vec<String>,
-    networks: HashSet<NetworkId>,
-    /// Every bridge, also those that are yet to come.
-    every_bridge: bool,
-}
-
 struct Watching {
     output: Output,
     messages: Messages,
@@ -104,6 +83,7 @@ struct Watching {
     taps: HashMap<TapId, OpenTap>,
     /// Places that cannot be opened, or are gone: not tried again and again.
     given_up: HashSet<Place>,
+    starting: Starting,
     next_tap: u32,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
@@ -143,6 +123,7 @@ impl Watching {
             plan: Plan::default(),
             taps: HashMap::new(),
             given_up: HashSet::new(),
+            starting: Starting::default(),
             next_tap: 0,
             sender,
             receiver,
@@ -216,18 +197,22 @@ impl Watching {
 
     /// Opens what is wanted and not open, and closes what is no longer there.
     fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<(), ExitCode> {
-        let wanted = self.wanted(directory);
+        let wanted = self.plan.places(directory);
         let places: HashSet<_> = wanted.iter().map(|(place, _)| place.clone()).collect();
         let open: HashSet<_> = self.taps.values().map(|tap| tap.wanted.clone()).collect();
         self.given_up.retain(|place| places.contains(place));
-        for tap in self.taps.values().filter(|tap| matches!(tap.wanted, Place::Loopback(_))) {
-            if !places.contains(&tap.wanted) {
+        let named = |path: &str| directory.containers().any(|container| container.namespace.as_deref() == Some(path));
+        for (id, tap) in &self.taps {
+            if let Place::Loopback(path) = &tap.wanted
+                && !places.contains(&tap.wanted)
+                && (!self.starting.is_unclaimed(*id) || named(path))
+            {
                 tap.stop.request();
             }
         }
         for (place, tap) in wanted {
             if open.contains(&place) || self.given_up.contains(&place) {
-                self.rename(&place, &tap);
+                self.claim(&place, &tap);
                 continue;
             }
             if let Err(error) = self.open(place.clone(), tap) {
@@ -255,49 +240,54 @@ impl Watching {
         }
     }
 
-    /// A container that is renamed keeps its tap.
-    fn rename(&mut self, place: &Place, tap: &Tap) {
-        let known = self.taps.iter().find(|(_, open)| open.wanted == *place).map(|(id, _)| *id);
-        if let Some(id) = known
-            && let Some(before) = self.output.namer.tap(id)
+    /// A tap that is open belongs to this container: one that was starting, or that was renamed.
+    fn claim(&mut self, place: &Place, tap: &Tap) {
+        let Some(id) = self.taps.iter().find(|(_, open)| open.wanted == *place).map(|(id, _)| *id) else { return };
+        if let Some(before) = self.output.namer.tap(id)
             && before.namespace != tap.namespace
         {
             self.output.namer.set_tap(id, Tap { link: before.link, ..tap.clone() });
         }
+        if let Some((events, lost)) = self.starting.claim(id) {
+            for event in events {
+                self.reorder.push(event.known_at(), event);
+            }
+            self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+        }
     }
 
-    /// Every place to watch by the Directory, with its tap's description.
-    fn wanted(&self, directory: &Directory) -> Vec<(Place, Tap)> {
-        let Plan { interfaces, networks, every_bridge } = &self.plan;
-        let is_wanted = |id: &NetworkId| {
-            let bridge = || directory.network(id).is_some_and(|network| network.driver == "bridge");
-            networks.contains(id) || *every_bridge && bridge()
-        };
-        let on_host = |interface: &str, network: Option<&str>| {
-            let place = Place::Interface(interface.to_owned(), network.map(str::to_owned));
-            (place, tap(interface, network, None))
-        };
-        let mut wanted: Vec<_> = interfaces.iter().map(|interface| on_host(interface, None)).collect();
-        for network in directory.networks().filter(|network| is_wanted(&network.id)) {
-            if let Some(interface) = &network.interface {
-                wanted.push(on_host(interface, Some(&network.name)));
-            }
+    /// Wants to know of containers before the daemon tells of them. Where that cannot be, they are seen a little later.
+    fn listen_for_namespaces(&self, control: Sender<Control>, docker: &DirectoryWatch) {
+        if self.plan.networks.is_empty() && !self.plan.every_bridge {
+            return;
         }
-        let asks = |container: &Container| {
-            container.endpoints.iter().any(|endpoint| {
-                let has_service = directory.network(&endpoint.network).is_some_and(|network| network.name_service);
-                has_service && is_wanted(&endpoint.network)
-            })
-        };
-        for container in directory.containers().filter(|container| asks(container)) {
-            if let Some(path) = &container.namespace {
-                wanted.push((Place::Loopback(path.clone()), tap("lo", None, Some(&container.name))));
-            }
-        }
-        wanted
+        let directory = docker.current();
+        let known = directory.containers().find_map(|container| container.namespace.clone());
+        let folder = known.as_deref().and_then(|path| Path::new(path).parent()).filter(|path| path.ends_with("netns"));
+        let _ = sandboxes::spawn(folder.unwrap_or(Path::new(sandboxes::FOLDER)), move |path| {
+            let _ = control.send(Control::Namespace(path));
+        });
     }
 
-    fn open(&mut self, place: Place, tap: Tap) -> Result<(), Error> {
+    /// Enters the namespaces of containers that are starting, as soon as they can be entered.
+    fn enter_starting(&mut self) {
+        let now = monotonic();
+        for path in self.starting.due(now) {
+            let place = Place::Loopback(path.to_string_lossy().into_owned());
+            if self.taps.values().any(|tap| tap.wanted == place) {
+                self.starting.entered(&path, None, now);
+            } else if let Ok(id) = self.open(place, tap("lo", None, None)) {
+                self.starting.entered(&path, Some(id), now);
+            }
+        }
+        for id in self.starting.overdue(now) {
+            if let Some(tap) = self.taps.get(&id) {
+                tap.stop.request();
+            }
+        }
+    }
+
+    fn open(&mut self, place: Place, tap: Tap) -> Result<TapId, Error> {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
         let (namespace, options, idle) = match &place {
@@ -313,7 +303,7 @@ impl Watching {
         self.next_tap += 1;
         self.output.namer.set_tap(id, tap);
         self.taps.insert(id, OpenTap { stop, wanted: place });
-        Ok(())
+        Ok(id)
     }
 
     /// Tells what comes until it is to end.
@@ -321,16 +311,19 @@ impl Watching {
         let deadline = arguments.duration.map(|duration| monotonic() + duration);
         let receiver = self.receiver.clone();
         while !self.is_over(deadline) {
-            let due = self.reorder.next_due(wall_clock()).unwrap_or(LOOK_AROUND).min(LOOK_AROUND);
+            let look_around = if self.starting.is_entering() { ENTER_AGAIN } else { LOOK_AROUND };
+            let due = self.reorder.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
                 recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
                 recv(controls) -> control => match control {
                     Ok(Control::Docker(change)) => self.docker(change),
+                    Ok(Control::Namespace(path)) => self.starting.appeared(path, monotonic()),
                     Ok(Control::Signal) | Err(_) => return,
                 },
                 default(left) => {}
             }
+            self.enter_starting();
             if std::mem::take(&mut self.look_again) && !self.is_over(deadline) {
                 self.open_again();
             }
@@ -354,7 +347,11 @@ impl Watching {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) => self.reorder.push(event.known_at(), event),
+            Message::Event(event) => {
+                if let Some(event) = self.starting.hold(event) {
+                    self.reorder.push(event.known_at(), event);
+                }
+            }
             Message::Ended(ended) => self.ended(*ended),
         }
     }
@@ -373,6 +370,11 @@ impl Watching {
 
     fn ended(&mut self, ended: Ended) {
         let Ended { id, counters, drops, error, undecoded } = ended;
+        // Nobody's container that is watched: it was never there.
+        if self.starting.claim(id).is_some() {
+            self.taps.remove(&id);
+            return;
+        }
         self.counters.add(&counters);
         self.drops.kernel += drops.kernel;
         self.drops.interface += drops.interface;
@@ -433,15 +435,6 @@ impl Watching {
         let totals = Totals { counters: self.counters, undecoded, drops: Some(self.drops), events_lost };
         let written = ended(self.output.finish(&totals), &mut self.messages);
         if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    }
-}
-
-fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
-    Tap {
-        interface: interface.to_owned(),
-        network: network.map(str::to_owned),
-        namespace: namespace.map(str::to_owned),
-        link: LinkType::ETHERNET,
     }
 }
 

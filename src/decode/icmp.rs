@@ -142,7 +142,7 @@ pub(super) fn read_v4<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Sto
         _ => None,
     };
     let body = match (kind, reason) {
-        (0 | 8, _) => echo(h, kind == 0, carried),
+        (0 | 8, _) => echo(*h, kind == 0, carried),
         (_, Some(reason)) => {
             let mtu = u32::from(u16::from_be_bytes([h[6], h[7]]));
             let mtu = (reason == Reason::TooBig && mtu > 0).then_some(mtu);
@@ -171,8 +171,8 @@ pub(super) fn read_v6<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Sto
         _ => None,
     };
     let body = match (kind, reason) {
-        (128 | 129, _) => echo(h, kind == 129, carried),
-        (135 | 136, _) => neighbour(h, rest, kind == 136, stop)?,
+        (128 | 129, _) => echo(*h, kind == 129, carried),
+        (135 | 136, _) => neighbour(*h, rest, kind == 136, stop)?,
         (_, Some(reason)) => {
             let mtu = (kind == 2).then(|| u32::from_be_bytes([h[4], h[5], h[6], h[7]]));
             Body::Error(Error { reason, mtu, quoted: rest })
@@ -182,7 +182,7 @@ pub(super) fn read_v6<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Sto
     Some(Icmp { kind, code, body })
 }
 
-fn echo<'a>(h: &[u8; 8], reply: bool, carried: usize) -> Body<'a> {
+fn echo<'a>(h: [u8; 8], reply: bool, carried: usize) -> Body<'a> {
     Body::Echo(Echo {
         reply,
         id: u16::from_be_bytes([h[4], h[5]]),
@@ -191,7 +191,7 @@ fn echo<'a>(h: &[u8; 8], reply: bool, carried: usize) -> Body<'a> {
     })
 }
 
-fn neighbour<'a>(h: &[u8; 8], rest: &[u8], advertisement: bool, stop: &mut Option<Stop>) -> Option<Body<'a>> {
+fn neighbour<'a>(h: [u8; 8], rest: &[u8], advertisement: bool, stop: &mut Option<Stop>) -> Option<Body<'a>> {
     let (target, mut options) = header::<16>(rest, Layer::Icmp, stop)?;
     // Source link-layer address in a solicitation, target link-layer address in an advertisement (RFC 4861, 4.6.1).
     let wanted = if advertisement { 2 } else { 1 };
@@ -264,6 +264,9 @@ impl Protocol for Ping {
     fn name(&self) -> &'static str {
         "ping"
     }
+    fn noun(&self) -> &'static str {
+        "ping"
+    }
     /// ping sends one each second; a person wants to read that there was no answer before the next.
     fn patience(&self) -> Duration {
         Duration::from_secs(1)
@@ -297,6 +300,9 @@ pub struct NeighbourDiscovery;
 impl Protocol for NeighbourDiscovery {
     fn name(&self) -> &'static str {
         "nd"
+    }
+    fn noun(&self) -> &'static str {
+        "neighbour solicitation"
     }
     /// `RETRANS_TIMER` is one second (RFC 4861, 10).
     fn patience(&self) -> Duration {

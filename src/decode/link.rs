@@ -14,13 +14,13 @@ pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 /// Below this, the field is the length of an IEEE 802.3 frame, not an EtherType.
 const ETHERTYPE_MIN: u16 = 0x0600;
-/// As many stacked VLAN tags are kept (QinQ); more are read through.
+/// As many stacked VLAN tags are kept (`QinQ`); more are read through.
 const VLANS: usize = 2;
 /// As many stacked VLAN tags are read through before a frame is given up as hostile.
 const MAX_VLANS: usize = 8;
-/// `ARPHRD_ETHER` of Linux' if_arp.h: a cooked frame whose address is a MAC address.
+/// `ARPHRD_ETHER` of Linux' `if_arp.h`: a cooked frame whose address is a MAC address.
 const ARPHRD_ETHER: u16 = 1;
-/// `ARPHRD_LOOPBACK` of Linux' if_arp.h; its address has the form of a MAC address too.
+/// `ARPHRD_LOOPBACK` of Linux' `if_arp.h`; its address has the form of a MAC address too.
 const ARPHRD_LOOPBACK: u16 = 772;
 
 /// The link layer of a packet.

@@ -19,7 +19,7 @@ fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
     }
 }
 
-/// Tap 0 is my_bridge, tap 1 the `lo` of container_a, tap 2 the other network.
+/// Tap 0 is `my_bridge`, tap 1 the `lo` of `container_a`, tap 2 the other network.
 fn namer(numeric: bool) -> Namer {
     let mut namer = Namer::new(numeric);
     namer.set_directory(Arc::new(read_snapshot(SNAPSHOT).unwrap().apply(None)));

@@ -1,5 +1,6 @@
 //! What it all comes to: the lines under the log.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -103,7 +104,7 @@ impl Summary {
     pub fn write_text(&self, totals: &Totals, out: &mut impl Write) -> io::Result<()> {
         for (protocol, exchanges) in (0..).map(ProtocolId).zip(&self.exchanges) {
             if exchanges.total() > 0 {
-                writeln!(out, "{}", exchanges.words(protocol.protocol().name()))?;
+                writeln!(out, "{}", exchanges.words(protocol.protocol().noun()))?;
             }
         }
         if let Some(words) = self.tcp.words() {
@@ -141,6 +142,8 @@ impl Summary {
             events_lost: totals.events_lost,
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
+            refused_streams: totals.counters.refused_streams,
+            unasked_replies: totals.counters.unasked_replies,
             exchanges: exchanges.collect(),
             tcp: JsonTcp {
                 opened: tcp.opened,
@@ -156,6 +159,7 @@ impl Summary {
             },
             udp: JsonUdp { flows: self.udp.began, failed: self.udp.failed },
             passed_over: totals.passed_over().into_iter().collect(),
+            undecoded: totals.undecoded.iter().cloned().collect(),
         }
     }
 }
@@ -165,14 +169,7 @@ impl Exchanges {
         self.answered + self.failed + self.unanswered + self.waiting
     }
 
-    fn words(&self, protocol: &str) -> String {
-        let noun = match protocol {
-            "arp" => "ARP request",
-            "nd" => "neighbour solicitation",
-            "ping" => "ping",
-            "llmnr" => "LLMNR lookup",
-            _ => "lookup",
-        };
+    fn words(&self, noun: &'static str) -> String {
         let mut words = format!("{}: {} answered", Count(self.total(), noun), self.answered);
         for (count, what) in [
             (self.failed, "failed"),
@@ -180,7 +177,7 @@ impl Exchanges {
             (self.waiting, "still waiting when the capture ended"),
         ] {
             if count > 0 {
-                words += &format!(", {count} {what}");
+                let _ = write!(words, ", {count} {what}");
             }
         }
         words + &spread(&self.latency)
@@ -234,7 +231,7 @@ impl Tcp {
             (self.retransmissions, "retransmitted"),
         ] {
             if count > 0 {
-                words += &format!(", {count} {what}");
+                let _ = write!(words, ", {count} {what}");
             }
         }
         if self.handshake.count() > 0 {
@@ -264,15 +261,15 @@ impl Totals {
         for (link, count) in &self.undecoded {
             writeln!(out, "{} of link type {link}, which bridgetap cannot decode", Count(*count, "packet"))?;
         }
-        for (count, what) in [
-            (malformed, "malformed or cut, read as far as possible"),
-            (self.events_lost, "events came faster than they could be shown and are missing above"),
-            (evicted_flows, "flows were forgotten at the limit (see --max-flows)"),
-            (evicted_pending, "requests were forgotten at the limit (see --max-pending)"),
-            (refused_streams, "connections with DNS over TCP were not read at the limit"),
+        for (count, noun, what) in [
+            (malformed, "packet", "malformed or cut, read as far as possible"),
+            (self.events_lost, "event", "missing above, which came faster than could be shown"),
+            (evicted_flows, "flow", "forgotten at the limit (see --max-flows)"),
+            (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
+            (refused_streams, "connection", "with DNS over TCP not read at the limit"),
         ] {
             if count > 0 {
-                writeln!(out, "{count} {what}")?;
+                writeln!(out, "{} {what}", Count(count, noun))?;
             }
         }
         Ok(())
@@ -294,13 +291,17 @@ fn passed_over_name(what: PassedOver) -> String {
         PassedOver::Icmp(v6, kind) => icmp::type_name(v6, kind),
         PassedOver::Other => Some("other"),
     };
-    known.map(str::to_owned).unwrap_or_else(|| match what {
+    known.map_or_else(|| unnamed(what), str::to_owned)
+}
+
+fn unnamed(what: PassedOver) -> String {
+    match what {
         PassedOver::EtherType(ethertype) => format!("ethertype 0x{ethertype:04x}"),
         PassedOver::IpProtocol(protocol) => format!("IP protocol {protocol}"),
         PassedOver::Icmp(true, kind) => format!("ICMPv6 type {kind}"),
         PassedOver::Icmp(false, kind) => format!("ICMP type {kind}"),
         PassedOver::Other => "other".to_owned(),
-    })
+    }
 }
 
 #[derive(Serialize)]
@@ -314,10 +315,13 @@ struct JsonSummary {
     events_lost: u64,
     evicted_flows: u64,
     evicted_pending: u64,
+    refused_streams: u64,
+    unasked_replies: u64,
     exchanges: std::collections::BTreeMap<&'static str, JsonExchanges>,
     tcp: JsonTcp,
     udp: JsonUdp,
     passed_over: std::collections::BTreeMap<String, u64>,
+    undecoded: std::collections::BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]

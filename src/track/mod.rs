@@ -187,16 +187,11 @@ impl Tracker {
                     self.counters.unasked_replies += 1;
                     let what =
                         What::Unasked { protocol: message.protocol, subject: exchange::unasked(&message.subject) };
-                    self.notice(&carried, what, sink);
+                    say(&carried, what, sink);
                 }
             }
-            Role::Notice => self.notice(&carried, notice(&message), sink),
+            Role::Notice => say(&carried, notice(&message), sink),
         }
-    }
-
-    fn notice(&self, carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
-        let exchange::Carried { place, ends, seen, .. } = *carried;
-        sink.event(Event::Notice(Notice { place, ends, seen, what }));
     }
 
     fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, ends: Ends, sink: &mut dyn Sink) {
@@ -237,7 +232,7 @@ impl Tracker {
         match about.protocol {
             crate::decode::ip::TCP => self.connections.fail(key, error, seen, sink).is_some(),
             crate::decode::ip::UDP if error.reason != Reason::TooBig => {
-                self.datagrams.fail(key, error, seen.at, sink).is_some()
+                self.datagrams.fail(key, error, seen, sink).is_some()
             }
             _ => false,
         }
@@ -256,6 +251,11 @@ impl Tracker {
     }
 }
 
+fn say(carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
+    let exchange::Carried { place, ends, seen, .. } = *carried;
+    sink.event(Event::Notice(Notice { place, ends, seen, what }));
+}
+
 fn notice<'a>(message: &Message<'a>) -> What<'a> {
     let protocol = message.protocol;
     match message.subject {
@@ -269,7 +269,7 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
 }
 
 /// A message with its ends turned so that the client is first, and the MAC addresses with them.
-fn carried<'a>(message: Message<'a>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'a> {
+fn carried(message: Message<'_>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'_> {
     let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
     let (client_mac, server_mac) = match message.role {
         Role::Reply => (receiver_mac, sender_mac),

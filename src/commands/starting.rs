@@ -1,0 +1,87 @@
+//! Containers that are starting: their namespace is there, and whose it is will be told later.
+//!
+//! Their taps are opened at once, so that not even the first lookup is missed. What such a tap shows is held back until
+//! the daemon says which container it is, and thrown away if it is none that is watched.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::capture::TapId;
+use crate::track::event::Event;
+
+/// A namespace that cannot be entered for this long never will.
+const OPENING: Duration = Duration::from_secs(1);
+/// The daemon tells whose a namespace is within this time, or nobody cares.
+const CLAIMING: Duration = Duration::from_secs(10);
+/// Events held back for one container.
+const MAX_HELD: usize = 1024;
+
+/// What is known of containers that are starting.
+#[derive(Debug, Default)]
+pub(super) struct Starting {
+    namespaces: Vec<(PathBuf, Instant)>,
+    unclaimed: HashMap<TapId, Unclaimed>,
+}
+
+#[derive(Debug)]
+#[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
+struct Unclaimed {
+    since: Instant,
+    events: Vec<Box<Event<'static>>>,
+    lost: u64,
+}
+
+impl Starting {
+    /// A namespace appeared.
+    pub fn appeared(&mut self, namespace: PathBuf, now: Instant) {
+        self.namespaces.push((namespace, now));
+    }
+
+    /// The namespaces to try to enter now.
+    pub fn due(&mut self, now: Instant) -> Vec<PathBuf> {
+        self.namespaces.retain(|(_, since)| now.duration_since(*since) < OPENING);
+        self.namespaces.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Whether something waits to be entered.
+    pub fn is_entering(&self) -> bool {
+        !self.namespaces.is_empty()
+    }
+
+    /// The namespace has a tap now, or needs none.
+    pub fn entered(&mut self, namespace: &PathBuf, tap: Option<TapId>, now: Instant) {
+        self.namespaces.retain(|(path, _)| path != namespace);
+        if let Some(tap) = tap {
+            self.unclaimed.insert(tap, Unclaimed { since: now, events: Vec::new(), lost: 0 });
+        }
+    }
+
+    /// Whether nobody has said yet whose tap this is.
+    pub fn is_unclaimed(&self, tap: TapId) -> bool {
+        self.unclaimed.contains_key(&tap)
+    }
+
+    /// Keeps an event of an unclaimed tap; gives it back if the tap is not one.
+    pub fn hold(&mut self, event: Box<Event<'static>>) -> Option<Box<Event<'static>>> {
+        let Some(unclaimed) = self.unclaimed.get_mut(&event.place().tap) else { return Some(event) };
+        if unclaimed.events.len() < MAX_HELD {
+            unclaimed.events.push(event);
+        } else {
+            unclaimed.lost += 1;
+        }
+        None
+    }
+
+    /// It is known whose tap this is: the events that were held back, and how many were too many.
+    #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
+    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
+        self.unclaimed.remove(&tap).map(|unclaimed| (unclaimed.events, unclaimed.lost))
+    }
+
+    /// The taps that nobody claimed in time.
+    pub fn overdue(&self, now: Instant) -> Vec<TapId> {
+        let late = |unclaimed: &Unclaimed| now.duration_since(unclaimed.since) > CLAIMING;
+        self.unclaimed.iter().filter(|(_, unclaimed)| late(unclaimed)).map(|(tap, _)| *tap).collect()
+    }
+}
