@@ -98,6 +98,8 @@ struct Watching {
     lost: u64,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
+    /// A tap ended whose place may be wanted again: a container that left a network and joined it anew.
+    look_again: bool,
     whole: bool,
 }
 
@@ -135,6 +137,7 @@ impl Watching {
             undecoded: Vec::new(),
             lost: 0,
             daemon_is_out: false,
+            look_again: false,
             whole: true,
         }
     }
@@ -232,7 +235,7 @@ impl Watching {
         match place {
             Place::Interface(..) => self.messages.say(&error.to_string()),
             // A container that was gone before it could be entered has nothing to look at.
-            Place::Loopback(path) if !PathBuf::from(path).exists() => {}
+            Place::Loopback(path) if matches!(PathBuf::from(path).try_exists(), Ok(false)) => {}
             Place::Loopback(_) if is_first => {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
@@ -327,7 +330,18 @@ impl Watching {
                 default(left) => {}
             }
             self.enter_starting();
+            if std::mem::take(&mut self.look_again) && !self.is_over(deadline) {
+                self.open_again();
+            }
             self.tell_due();
+        }
+    }
+
+    /// Opens what was wanted again before its last tap had ended, and forgets what is wanted no more.
+    fn open_again(&mut self) {
+        if let Some(directory) = self.output.namer.directory().cloned() {
+            // Later taps that cannot be opened are said, and do not end the rest.
+            let _ = self.open_missing(&directory, false);
         }
     }
 
@@ -372,13 +386,17 @@ impl Watching {
         self.drops.interface += drops.interface;
         self.undecoded.extend(undecoded);
         let Some(tap) = self.taps.remove(&id) else { return };
+        self.look_again = true;
+        let is_replaced = matches!(error, Some(Error::Vanished { .. })) && tap.wanted.is_there();
+        if error.is_some() && !is_replaced {
+            self.given_up.insert(tap.wanted.clone());
+        }
         // The namespace of a container that stopped takes its interface along; only others are worth a word.
         if let Some(error) = error.filter(|_| matches!(tap.wanted, Place::Interface(..))) {
             let rest = if self.taps.is_empty() { "nothing is left to watch" } else { "going on with the others" };
             self.messages.say(&format!("{error}; {rest}"));
             self.whole &= !self.taps.is_empty();
         }
-        self.given_up.insert(tap.wanted);
     }
 
     fn docker(&mut self, change: Change) {
