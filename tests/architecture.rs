@@ -40,14 +40,10 @@ const WIRING: &[&str] = &["commands", "lib", "main"];
 const MAX_LINES: usize = 400;
 /// Files that may be longer, and why.
 const LONG: &[(&str, &str)] = &[
-    (
-        "decode/dns.rs",
-        "one protocol in one file: header, compressed names, record types and its Protocol table entries",
-    ),
+    ("decode/dns.rs", "a message format in one file: header, compressed names, record types and their text"),
     ("track/event.rs", "the vocabulary of the stages after it, mostly documentation"),
     ("track/tcp.rs", "one state machine, which is followed best in one piece"),
     ("render/json.rs", "the schema of the JSON log in one place"),
-    ("commands/watch.rs", "the one place that wires taps, tracker threads, the daemon and the log together"),
 ];
 
 /// Printing past the writers that the commands are given.

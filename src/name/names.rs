@@ -47,7 +47,12 @@ impl Names {
             return if address == dns::DOCKER_DNS { None } else { directory.container_by_name(namespace) };
         }
         let network = self.network_id(tap);
-        let found = directory.container_at(network, address, at);
+        let found = directory.container_at(network, address, at).or_else(|| {
+            // An address of another network, asked for on this one, is still the other network's container.
+            let network = directory.network(network?)?;
+            let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
+            if is_ours { None } else { directory.container_at(None, address, at) }
+        });
         match (found, address, mac) {
             (None, IpAddr::V6(v6), Some(mac)) if is_link_local(v6) => container_by_mac(directory, network, mac),
             _ => found,

@@ -48,7 +48,7 @@ fn everybody_has_a_name() {
         (1, "127.0.0.1", "container_a"),
         (0, "127.0.0.1", "localhost"),
         (2, "10.99.0.1", "gateway"),
-        (2, "172.18.0.2", "172.18.0.2"),
+        (2, "172.18.0.2", "container_a"),
         (0, "ff02::1:ff00:2", "solicited-node"),
     ] {
         assert_eq!(name_on(tap, address), name, "{address} on tap {tap}");

@@ -241,7 +241,8 @@ impl Pending {
             protocol,
             place,
             ends: self.ends,
-            request: self.counted_from,
+            // What was never answered began with its first try.
+            request: if matches!(outcome, Outcome::Unanswered(_)) { self.first } else { self.counted_from },
             reply: None,
             outcome,
             tries: self.tries,
