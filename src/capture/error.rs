@@ -265,11 +265,12 @@ impl Error {
 }
 
 fn not_permitted(f: &mut Formatter<'_>, interface: &str, namespace: Option<&Path>) -> fmt::Result {
-    let needed = if namespace.is_some() { "CAP_NET_RAW and CAP_SYS_ADMIN" } else { "CAP_NET_RAW" };
+    // /run/docker is root's alone, so others reach a container's namespace by /proc, which asks for CAP_SYS_PTRACE.
+    let needed = if namespace.is_some() { "CAP_NET_RAW, CAP_SYS_ADMIN and CAP_SYS_PTRACE" } else { "CAP_NET_RAW" };
     write!(
         f,
         "{}: no permission to capture{}, which needs {needed}; run sudo bridgetap …, or once: sudo setcap \
-         cap_net_raw,cap_net_admin,cap_sys_admin+ep $(command -v bridgetap)",
+         cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep $(command -v bridgetap)",
         escaped(interface),
         within(namespace)
     )
@@ -427,10 +428,11 @@ mod tests {
     fn live_errors_have_a_remedy() {
         let error = Error::NotPermitted { interface: "docker0".into(), namespace: None };
         let text = "docker0: no permission to capture, which needs CAP_NET_RAW; run sudo bridgetap …, or once: sudo \
-                    setcap cap_net_raw,cap_net_admin,cap_sys_admin+ep $(command -v bridgetap)";
+                    setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep $(command -v bridgetap)";
         assert_eq!(error.to_string(), text);
         let error = Error::NotPermitted { interface: "lo".into(), namespace: Some("/run/netns/a".into()) };
-        let text = "lo: no permission to capture in /run/netns/a, which needs CAP_NET_RAW and CAP_SYS_ADMIN; run sudo";
+        let text = "lo: no permission to capture in /run/netns/a, which needs CAP_NET_RAW, CAP_SYS_ADMIN and \
+                    CAP_SYS_PTRACE; run sudo";
         assert!(error.to_string().starts_with(text), "{error}");
         let error =
             Error::NoInterface { interface: "docker1".into(), namespace: None, nearest: Some("docker0".into()) };

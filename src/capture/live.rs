@@ -94,7 +94,7 @@ impl LiveTap {
         let ((capture, index), namespace) = match namespace {
             None => (activate(&tap.interface, None, options)?, None),
             Some(path) => {
-                let identity = Identity::of(path)?;
+                let identity = Identity::of(path, &tap.interface)?;
                 let opened = namespace::within(path, &tap.interface, || activate(&tap.interface, Some(path), options))?;
                 (opened?, Some(identity))
             }

@@ -86,6 +86,8 @@ pub struct Frame<'a> {
 /// Names that a capture file carries, in a pcapng name resolution block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameBlock {
+    /// A tap of the file that it is in: the names are for this file's packets.
+    pub tap: TapId,
     /// Addresses and the names given to them, in the order of the file. The names are as hostile as any other bytes.
     pub records: Vec<(std::net::IpAddr, Vec<String>)>,
     /// The comments of the block, joined in their order: where bridgetap keeps its Directory as JSON.

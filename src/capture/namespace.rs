@@ -50,9 +50,9 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Of the namespace at `path` now.
-    pub(super) fn of(path: &Path) -> Result<Self, Error> {
-        let metadata = fs::metadata(path).map_err(|source| refused(path, "", source))?;
+    /// Of the namespace at `path` now. `interface` is what the caller wants there, for the error message.
+    pub(super) fn of(path: &Path, interface: &str) -> Result<Self, Error> {
+        let metadata = fs::metadata(path).map_err(|source| refused(path, interface, source))?;
         Ok(Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
     }
 
@@ -92,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ns");
         fs::write(&path, b"").unwrap();
-        let identity = Identity::of(&path).unwrap();
+        let identity = Identity::of(&path, "lo").unwrap();
         assert!(identity.is_there());
         fs::rename(&path, folder.path().join("old")).unwrap();
         assert!(!identity.is_there());

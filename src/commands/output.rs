@@ -94,6 +94,9 @@ impl Output {
 
     /// Says that events came faster than they could be shown.
     pub fn lost(&mut self, count: u64) {
+        if self.lines == Lines::None {
+            return;
+        }
         let written = match &mut self.view {
             View::Text(text) => text.remark(&format!("… {count} events came too fast and are missing here")),
             View::Json(json) => json.object(&Lost { kind: "lost", count }),

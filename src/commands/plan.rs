@@ -1,8 +1,9 @@
 //! What is to be watched, and the taps that this takes by the Directory of the moment.
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use crate::capture::{LinkType, Tap};
+use crate::capture::{LinkType, Tap, interfaces};
 use crate::docker::{Container, Directory, NetworkId};
 
 /// What a tap is on.
@@ -12,6 +13,16 @@ pub(super) enum Place {
     Interface(String, Option<String>),
     /// The loopback interface of a container, by the path of its namespace.
     Loopback(String),
+}
+
+impl Place {
+    /// Whether it can be opened: also when what was watched is gone and another has its name.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::Interface(name, _) => interfaces::find(name).is_ok_and(|found| found.is_some()),
+            Self::Loopback(path) => Path::new(path).exists(),
+        }
+    }
 }
 
 /// What the user wants to watch.

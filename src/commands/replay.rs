@@ -156,8 +156,8 @@ impl Story {
         }
         match docker::read_snapshot(&block.comment) {
             Ok(snapshot) => {
-                let directory = snapshot.apply(self.output.namer.directory().map(Arc::as_ref));
-                self.output.namer.set_directory(Arc::new(directory));
+                let directory = snapshot.apply(self.output.namer.directory(block.tap).map(Arc::as_ref));
+                self.output.namer.set_directory(block.tap, Arc::new(directory));
             }
             Err(error) => messages.say(&format!("names in the capture cannot be read: {error}")),
         }

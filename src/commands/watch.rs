@@ -16,6 +16,7 @@ use super::starting::Starting;
 use super::tap::{Ended, Message, Shared, Wanted, spawn};
 use super::targets::{Target, resolve};
 use super::{Messages, Streams, limits};
+use crate::capture::file::MAX_TAPS;
 use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, Tap, TapId, sandboxes, wall_clock};
 use crate::cli;
@@ -25,6 +26,8 @@ use crate::render::summary::Totals;
 use crate::track::Counters;
 use crate::track::event::Event;
 
+/// Any live tap: they all have the daemon's names.
+const LIVE: TapId = TapId(0);
 /// Events that wait for a slow reader; beyond this they are counted as lost.
 const EVENTS: usize = 65_536;
 /// The ring for the loopback interface of a container, where only lookups are looked at.
@@ -95,6 +98,8 @@ struct Watching {
     lost: u64,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
+    /// A tap ended whose place may be wanted again: a container that left a network and joined it anew.
+    look_again: bool,
     whole: bool,
 }
 
@@ -132,6 +137,7 @@ impl Watching {
             undecoded: Vec::new(),
             lost: 0,
             daemon_is_out: false,
+            look_again: false,
             whole: true,
         }
     }
@@ -163,7 +169,7 @@ impl Watching {
             self.messages.say(&format!("{why}. Going on with addresses instead of names."));
             self.daemon_is_out = true;
         }
-        self.output.namer.set_directory(Arc::clone(&directory));
+        self.output.namer.set_directory(LIVE, Arc::clone(&directory));
         self.open_missing(&directory, true)?;
         if self.taps.is_empty() {
             self.messages.say("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0");
@@ -229,7 +235,7 @@ impl Watching {
         match place {
             Place::Interface(..) => self.messages.say(&error.to_string()),
             // A container that was gone before it could be entered has nothing to look at.
-            Place::Loopback(path) if !PathBuf::from(path).exists() => {}
+            Place::Loopback(path) if matches!(PathBuf::from(path).try_exists(), Ok(false)) => {}
             Place::Loopback(_) if is_first => {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
@@ -297,9 +303,12 @@ impl Watching {
         };
         let wanted = Wanted { id, tap, namespace, options, idle };
         let tap = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
-        self.next_tap += 1;
         self.output.namer.set_tap(id, tap);
         self.taps.insert(id, OpenTap { stop, wanted: place });
+        // A long watch of many containers comes round to numbers that are free again.
+        while self.taps.contains_key(&TapId(self.next_tap)) {
+            self.next_tap = (self.next_tap + 1) % MAX_TAPS;
+        }
         Ok(id)
     }
 
@@ -321,7 +330,18 @@ impl Watching {
                 default(left) => {}
             }
             self.enter_starting();
+            if std::mem::take(&mut self.look_again) && !self.is_over(deadline) {
+                self.open_again();
+            }
             self.tell_due();
+        }
+    }
+
+    /// Opens what was wanted again before its last tap had ended, and forgets what is wanted no more.
+    fn open_again(&mut self) {
+        if let Some(directory) = self.output.namer.directory().cloned() {
+            // Later taps that cannot be opened are said, and do not end the rest.
+            let _ = self.open_missing(&directory, false);
         }
     }
 
@@ -366,19 +386,23 @@ impl Watching {
         self.drops.interface += drops.interface;
         self.undecoded.extend(undecoded);
         let Some(tap) = self.taps.remove(&id) else { return };
+        self.look_again = true;
+        let is_replaced = matches!(error, Some(Error::Vanished { .. })) && tap.wanted.is_there();
+        if error.is_some() && !is_replaced {
+            self.given_up.insert(tap.wanted.clone());
+        }
         // The namespace of a container that stopped takes its interface along; only others are worth a word.
         if let Some(error) = error.filter(|_| matches!(tap.wanted, Place::Interface(..))) {
             let rest = if self.taps.is_empty() { "nothing is left to watch" } else { "going on with the others" };
             self.messages.say(&format!("{error}; {rest}"));
             self.whole &= !self.taps.is_empty();
         }
-        self.given_up.insert(tap.wanted);
     }
 
     fn docker(&mut self, change: Change) {
         match change {
             Change::Directory(directory) => {
-                self.output.namer.set_directory(Arc::clone(&directory));
+                self.output.namer.set_directory(LIVE, Arc::clone(&directory));
                 // Later taps that cannot be opened are said, and do not end the rest.
                 let _ = self.open_missing(&directory, false);
             }

@@ -50,6 +50,9 @@ impl Protocol for AddressResolution {
     fn name(&self) -> &'static str {
         "arp"
     }
+    fn noun(&self) -> &'static str {
+        "ARP request"
+    }
     /// Linux asks again after one second (`retrans_time_ms`), so by then the answer is not late but missing.
     fn patience(&self) -> Duration {
         Duration::from_millis(1100)

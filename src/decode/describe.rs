@@ -7,25 +7,18 @@ use super::message::Subject;
 use super::tcp::TcpOption;
 use super::{Icmp, Ip, Network, Packet, Tcp, Transport, arp, dns, icmp, ip, link, message};
 
-/// The kind of a packet as the log shows it: `ARP`, `PING`, `DNS`, `TCP`, …
+/// The kind of a packet: `arp`, `ping`, `dns`, `tcp`, …
 pub fn kind(packet: &Packet<'_>) -> &'static str {
     if let Some(message) = message::read(packet) {
-        return match message.protocol.protocol().name() {
-            "arp" => "ARP",
-            "nd" => "ND",
-            "ping" => "PING",
-            "mdns" => "MDNS",
-            "llmnr" => "LLMNR",
-            _ => "DNS",
-        };
+        return message.protocol.protocol().name();
     }
     match packet.network {
-        Network::Arp(_) => "ARP",
-        Network::Ip(Ip { transport: Transport::Tcp(_), .. }) => "TCP",
-        Network::Ip(Ip { transport: Transport::Udp(_), .. }) => "UDP",
-        Network::Ip(Ip { transport: Transport::Icmp(_), .. }) => "ICMP",
-        Network::Ip(_) => "IP",
-        Network::Other => "LINK",
+        Network::Arp(_) => "arp",
+        Network::Ip(Ip { transport: Transport::Tcp(_), .. }) => "tcp",
+        Network::Ip(Ip { transport: Transport::Udp(_), .. }) => "udp",
+        Network::Ip(Ip { transport: Transport::Icmp(_), .. }) => "icmp",
+        Network::Ip(_) => "ip",
+        Network::Other => "link",
     }
 }
 
@@ -197,7 +190,7 @@ mod tests {
         let builder = etherparse::PacketBuilder::ethernet2([0; 6], [0; 6]).ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64);
         let mut bytes = Vec::new();
         builder.tcp(40000, 80, 7, 64240).syn().write(&mut bytes, &[]).unwrap();
-        assert_eq!(words(&bytes), "TCP [S] seq 7 win 64240, 0 bytes");
+        assert_eq!(words(&bytes), "tcp [S] seq 7 win 64240, 0 bytes");
     }
 
     #[test]
@@ -206,13 +199,13 @@ mod tests {
         let mut bytes = Vec::new();
         let query = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'd', b'b', 0, 0, 28, 0, 1];
         builder.udp(46758, 51804).write(&mut bytes, &query).unwrap();
-        assert_eq!(words(&bytes), "DNS AAAA db?");
+        assert_eq!(words(&bytes), "dns AAAA db?");
     }
 
     #[test]
     fn says_that_a_frame_is_not_ip() {
         let mut bytes = vec![0; 12];
         bytes.extend([0x88, 0xcc, 1, 2, 3]);
-        assert_eq!(words(&bytes), "LINK LLDP, 17 bytes");
+        assert_eq!(words(&bytes), "link LLDP, 17 bytes");
     }
 }

@@ -5,10 +5,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
-
-use super::message::{self, Endpoint, Framed, Protocol, ProtocolId, Retry, Role, Subject};
-use super::{Ip, Network, Packet, Transport};
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
@@ -21,7 +17,7 @@ pub const LLMNR_PORT: u16 = 5355;
 /// whatever goes there or comes from there is DNS.
 pub const DOCKER_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
-const HEADER_LEN: usize = 12;
+pub(super) const HEADER_LEN: usize = 12;
 /// The longest name on the wire (RFC 1035, 2.3.4).
 const MAX_NAME_LEN: usize = 255;
 
@@ -519,136 +515,6 @@ impl<'a> Iterator for Labels<'a> {
                 _ => return None,
             }
         }
-    }
-}
-
-/// The id and the first question in one number: two lookups from one socket may have drawn the same id.
-fn correlation(message: &Message<'_>) -> u64 {
-    // FNV-1a over the question; an attacker who makes it collide only confuses lookups of his own socket and id.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut mix = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    if let Some(question) = message.question() {
-        for label in question.name.labels() {
-            mix(label.len() as u8);
-            for byte in label {
-                mix(byte.to_ascii_lowercase());
-            }
-        }
-        for byte in question.kind.0.to_be_bytes() {
-            mix(byte);
-        }
-    }
-    hash & !0xffff | u64::from(message.id())
-}
-
-fn exchange(protocol: ProtocolId, bytes: &[u8], from: Endpoint, to: Endpoint) -> Option<message::Message<'_>> {
-    let message = Message::new(bytes)?;
-    let reply = message.is_response();
-    Some(message::Message {
-        protocol,
-        role: if reply { Role::Reply } else { Role::Request },
-        client: if reply { to } else { from },
-        server: if reply { from } else { to },
-        to_group: !reply && to.address.is_multicast(),
-        failed: reply && message.rcode() != Rcode::NOERROR,
-        id: correlation(&message),
-        subject: Subject::Dns(message),
-    })
-}
-
-fn read_udp<'a>(protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
-    let Network::Ip(ip @ Ip { transport: Transport::Udp(udp), .. }) = packet.network else { return None };
-    let (from, to) = message::ends(&ip);
-    exchange(protocol, udp.payload, from, to)
-}
-
-fn either_port(source: Endpoint, destination: Endpoint, port: u16) -> bool {
-    source.port == Some(port) || destination.port == Some(port)
-}
-
-/// DNS to a server, over UDP and TCP.
-#[derive(Debug)]
-pub struct Dns;
-
-impl Protocol for Dns {
-    fn name(&self) -> &'static str {
-        "dns"
-    }
-    /// After five seconds resolv.conf(5)'s resolver asks again.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(5)
-    }
-    fn retry(&self) -> Retry {
-        Retry::CountsFromFirst
-    }
-    fn claims(&self, source: Endpoint, destination: Endpoint) -> bool {
-        either_port(source, destination, PORT)
-    }
-    fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
-        read_udp(protocol, packet)
-    }
-    /// Two bytes of length go before each message (RFC 1035, 4.2.2).
-    fn read_stream<'a>(&self, protocol: ProtocolId, bytes: &'a [u8], from: Endpoint, to: Endpoint) -> Framed<'a> {
-        let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Framed::Partial };
-        let length = usize::from(u16::from_be_bytes(*length));
-        match rest.get(..length) {
-            None => Framed::Partial,
-            Some(bytes) => match exchange(protocol, bytes, from, to) {
-                Some(message) => Framed::Message(message, 2 + length),
-                None if length < HEADER_LEN => Framed::Foreign,
-                None => Framed::Skip(2 + length),
-            },
-        }
-    }
-}
-
-/// Multicast DNS (RFC 6762): questions that anyone may answer or not, and answers that nobody asked for.
-#[derive(Debug)]
-pub struct Mdns;
-
-impl Protocol for Mdns {
-    fn name(&self) -> &'static str {
-        "mdns"
-    }
-    fn patience(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-    fn retry(&self) -> Retry {
-        Retry::CountsFromLatest
-    }
-    fn claims(&self, source: Endpoint, destination: Endpoint) -> bool {
-        either_port(source, destination, MDNS_PORT)
-    }
-    /// Answers repeat no question and no id (RFC 6762, 18.1), so each message stands for itself.
-    fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
-        let message = read_udp(protocol, packet)?;
-        let (client, server) = match message.role {
-            Role::Reply => (message.server, message.client),
-            _ => (message.client, message.server),
-        };
-        Some(message::Message { role: Role::Notice, client, server, ..message })
-    }
-}
-
-/// Link-local multicast name resolution (RFC 4795): asked of a group, answered by one.
-#[derive(Debug)]
-pub struct Llmnr;
-
-impl Protocol for Llmnr {
-    fn name(&self) -> &'static str {
-        "llmnr"
-    }
-    fn patience(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-    fn retry(&self) -> Retry {
-        Retry::CountsFromFirst
-    }
-    fn claims(&self, source: Endpoint, destination: Endpoint) -> bool {
-        either_port(source, destination, LLMNR_PORT)
-    }
-    fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
-        read_udp(protocol, packet)
     }
 }
 

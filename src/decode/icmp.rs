@@ -264,6 +264,9 @@ impl Protocol for Ping {
     fn name(&self) -> &'static str {
         "ping"
     }
+    fn noun(&self) -> &'static str {
+        "ping"
+    }
     /// ping sends one each second; a person wants to read that there was no answer before the next.
     fn patience(&self) -> Duration {
         Duration::from_secs(1)
@@ -297,6 +300,9 @@ pub struct NeighbourDiscovery;
 impl Protocol for NeighbourDiscovery {
     fn name(&self) -> &'static str {
         "nd"
+    }
+    fn noun(&self) -> &'static str {
+        "neighbour solicitation"
     }
     /// `RETRANS_TIMER` is one second (RFC 4861, 10).
     fn patience(&self) -> Duration {

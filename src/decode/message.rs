@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Icmp, Ip, Network, Packet, Tcp, Transport, Udp, arp, dns, icmp};
+use super::{Icmp, Ip, Network, Packet, Tcp, Transport, Udp, arp, dns, icmp, lookup};
 use crate::address::MacAddr;
 
 /// One end of an exchange.
@@ -115,6 +115,8 @@ pub enum Retry {
 pub trait Protocol: Sync {
     /// Its name: `dns`. It is `kind` in JSON and, in capitals, in the log.
     fn name(&self) -> &'static str;
+    /// What one of its requests is called in the summary: `ping`.
+    fn noun(&self) -> &'static str;
     /// For how long after the latest request an answer is waited for, in packet time, before the log says that there was
     /// none. A later answer is still paired and called late.
     fn patience(&self) -> Duration;
@@ -158,7 +160,7 @@ impl ProtocolId {
 
 /// Every protocol that is paired. The order is that of the summary.
 pub static PROTOCOLS: &[&dyn Protocol] =
-    &[&arp::AddressResolution, &icmp::NeighbourDiscovery, &icmp::Ping, &dns::Dns, &dns::Mdns, &dns::Llmnr];
+    &[&arp::AddressResolution, &icmp::NeighbourDiscovery, &icmp::Ping, &lookup::Dns, &lookup::Mdns, &lookup::Llmnr];
 
 /// The message that a packet holds, if it is of a protocol that is paired.
 pub fn read<'a>(packet: &Packet<'a>) -> Option<Message<'a>> {

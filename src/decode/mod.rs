@@ -12,6 +12,7 @@ pub mod dns;
 pub mod icmp;
 pub mod ip;
 pub mod link;
+pub mod lookup;
 pub mod message;
 pub mod tcp;
 pub mod udp;

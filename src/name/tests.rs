@@ -22,7 +22,7 @@ fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
 /// Tap 0 is `my_bridge`, tap 1 the `lo` of `container_a`, tap 2 the other network.
 fn namer(numeric: bool) -> Namer {
     let mut namer = Namer::new(numeric);
-    namer.set_directory(Arc::new(read_snapshot(SNAPSHOT).unwrap().apply(None)));
+    namer.set_directory(TapId(0), Arc::new(read_snapshot(SNAPSHOT).unwrap().apply(None)));
     namer.set_tap(TapId(0), tap("br-aa", Some("my_bridge"), None));
     namer.set_tap(TapId(1), tap("lo", None, Some("container_a")));
     namer.set_tap(TapId(2), tap("eth0", Some("other"), None));

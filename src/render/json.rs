@@ -177,7 +177,7 @@ enum Response {
     Lookup {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         questions: Vec<Question>,
-        rcode: String,
+        rcode: Option<String>,
         authoritative: bool,
         truncated: bool,
         answers: Vec<Answer>,
@@ -235,6 +235,7 @@ fn latency(event: &Event<'_>, line: &Line<'_>) -> Option<u64> {
     let is_latency = match event {
         Event::Exchange(_) => true,
         Event::Connection(connection) => matches!(connection.stage, Stage::Opened | Stage::Refused | Stage::Failed(_)),
+        Event::Datagrams(datagrams) => matches!(datagrams.stage, DatagramStage::Failed(_)),
         _ => false,
     };
     line.took.filter(|_| is_latency).map(nanos)
@@ -308,7 +309,7 @@ fn message(message: &dns::Message<'_>, with_questions: bool) -> Response {
     });
     Response::Lookup {
         questions: questions.collect(),
-        rcode: message.rcode().to_string(),
+        rcode: message.is_response().then(|| message.rcode().to_string()),
         authoritative: message.is_authoritative(),
         truncated: message.is_truncated(),
         answers: answers.collect(),

@@ -111,7 +111,7 @@ impl<'a> Line<'a> {
         let whole = Some(last.at - first.at);
         let (at, took, outcome, verdict) = match datagrams.stage {
             DatagramStage::Began => (first.at, None, "opened", Verdict::Good),
-            DatagramStage::Failed(_) => (first.at, Some(*known_at - last.at), "failed", Verdict::Bad),
+            DatagramStage::Failed(_) => (first.at, whole, "failed", Verdict::Bad),
             DatagramStage::Idle => (last.at, whole, "closed", Verdict::Good),
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
@@ -156,28 +156,11 @@ impl<'a> Line<'a> {
             at: seen.at,
             client: ends.map(|(source, _)| party(source, macs.0)),
             server: ends.map(|(_, destination)| party(destination, macs.1.filter(|mac| !mac.is_group()))),
-            kind: packet_kind(packet.kind),
+            kind: packet.kind,
             outcome: "packet",
             verdict: Verdict::Neutral,
             took: None,
             ports: true,
         }
-    }
-}
-
-/// The kind of a single packet in the small letters of JSON.
-fn packet_kind(kind: &str) -> &'static str {
-    match kind {
-        "ARP" => "arp",
-        "ND" => "nd",
-        "PING" => "ping",
-        "DNS" => "dns",
-        "MDNS" => "mdns",
-        "LLMNR" => "llmnr",
-        "TCP" => "tcp",
-        "UDP" => "udp",
-        "ICMP" => "icmp",
-        "IP" => "ip",
-        _ => "link",
     }
 }

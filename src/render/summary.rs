@@ -104,7 +104,7 @@ impl Summary {
     pub fn write_text(&self, totals: &Totals, out: &mut impl Write) -> io::Result<()> {
         for (protocol, exchanges) in (0..).map(ProtocolId).zip(&self.exchanges) {
             if exchanges.total() > 0 {
-                writeln!(out, "{}", exchanges.words(protocol.protocol().name()))?;
+                writeln!(out, "{}", exchanges.words(protocol.protocol().noun()))?;
             }
         }
         if let Some(words) = self.tcp.words() {
@@ -142,6 +142,8 @@ impl Summary {
             events_lost: totals.events_lost,
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
+            refused_streams: totals.counters.refused_streams,
+            unasked_replies: totals.counters.unasked_replies,
             exchanges: exchanges.collect(),
             tcp: JsonTcp {
                 opened: tcp.opened,
@@ -157,6 +159,7 @@ impl Summary {
             },
             udp: JsonUdp { flows: self.udp.began, failed: self.udp.failed },
             passed_over: totals.passed_over().into_iter().collect(),
+            undecoded: totals.undecoded.iter().cloned().collect(),
         }
     }
 }
@@ -166,14 +169,7 @@ impl Exchanges {
         self.answered + self.failed + self.unanswered + self.waiting
     }
 
-    fn words(&self, protocol: &str) -> String {
-        let noun = match protocol {
-            "arp" => "ARP request",
-            "nd" => "neighbour solicitation",
-            "ping" => "ping",
-            "llmnr" => "LLMNR lookup",
-            _ => "lookup",
-        };
+    fn words(&self, noun: &'static str) -> String {
         let mut words = format!("{}: {} answered", Count(self.total(), noun), self.answered);
         for (count, what) in [
             (self.failed, "failed"),
@@ -265,15 +261,15 @@ impl Totals {
         for (link, count) in &self.undecoded {
             writeln!(out, "{} of link type {link}, which bridgetap cannot decode", Count(*count, "packet"))?;
         }
-        for (count, what) in [
-            (malformed, "malformed or cut, read as far as possible"),
-            (self.events_lost, "events came faster than they could be shown and are missing above"),
-            (evicted_flows, "flows were forgotten at the limit (see --max-flows)"),
-            (evicted_pending, "requests were forgotten at the limit (see --max-pending)"),
-            (refused_streams, "connections with DNS over TCP were not read at the limit"),
+        for (count, noun, what) in [
+            (malformed, "packet", "malformed or cut, read as far as possible"),
+            (self.events_lost, "event", "missing above, which came faster than could be shown"),
+            (evicted_flows, "flow", "forgotten at the limit (see --max-flows)"),
+            (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
+            (refused_streams, "connection", "with DNS over TCP not read at the limit"),
         ] {
             if count > 0 {
-                writeln!(out, "{count} {what}")?;
+                writeln!(out, "{} {what}", Count(count, noun))?;
             }
         }
         Ok(())
@@ -319,10 +315,13 @@ struct JsonSummary {
     events_lost: u64,
     evicted_flows: u64,
     evicted_pending: u64,
+    refused_streams: u64,
+    unasked_replies: u64,
     exchanges: std::collections::BTreeMap<&'static str, JsonExchanges>,
     tcp: JsonTcp,
     udp: JsonUdp,
     passed_over: std::collections::BTreeMap<String, u64>,
+    undecoded: std::collections::BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]

@@ -121,11 +121,20 @@ impl<W: Write> TextWriter<W> {
         let padding = self.ends.saturating_sub(ends.width());
         // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
         let kind_width = if short { KIND - 1 } else { KIND };
-        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind:kind_width$}{bold:#}{}", "", &gap[1..]);
-        let used = (if short { 12 } else { 15 }) + gap.len() * 3 - 1
-            + self.ends.max(ends.width())
-            + kind.len().max(kind_width);
-        self.ending(said, &took, verdict, used + 1);
+        let after = kind_width.saturating_sub(kind.len()) + gap.len() - 1;
+        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind}{bold:#}{:after$}", "", "");
+        let time = (if short { 12 } else { 15 }) + gap.len();
+        let rest = gap.len() * 2 + kind.len().max(kind_width);
+        let used = time + self.ends.max(ends.width()) + rest;
+        match self.layout.width {
+            // Not even the ends fit: the server goes to a line of its own.
+            Some(width) if time + ends.width() + gap.len() + kind.len() > width => {
+                let after_arrow = ends.split_once(" → ").map_or(0, |(_, server)| server.width());
+                self.line = self.line.replacen(" → ", &format!(" →\n{INDENT}"), 1);
+                self.ending(said, &took, verdict, INDENT.len() + after_arrow + rest);
+            }
+            _ => self.ending(said, &took, verdict, used),
+        }
     }
 
     /// What was said and how long it took; on further lines where the terminal is too narrow.
@@ -155,15 +164,15 @@ impl<W: Write> TextWriter<W> {
     fn wrapped(&mut self, said: &str, took: &str, verdict: Style, used: usize, width: usize) {
         let (open, close) = (verdict.render(), verdict.render_reset());
         let mut column = used;
-        let _ = write!(self.line, "{open}");
         let all = said.split(' ').chain(Some(took).filter(|took| !took.is_empty()));
-        for word in all {
-            if column + word.width() + 1 > width && column > INDENT.len() {
-                while self.line.ends_with(' ') {
-                    self.line.pop();
-                }
+        for (nth, word) in all.enumerate() {
+            if column + word.width() > width && column > INDENT.len() {
+                self.line.truncate(self.line.trim_end().len());
                 let _ = write!(self.line, "\n{INDENT}");
                 column = INDENT.len();
+            }
+            if nth == 0 {
+                let _ = write!(self.line, "{open}");
             }
             let _ = write!(self.line, "{word} ");
             column += word.width() + 1;

@@ -178,7 +178,7 @@ impl Words<'_> {
         match datagrams.stage {
             DatagramStage::Began => return write!(self.out, "first datagram, {}", Count(there.bytes, "byte")),
             DatagramStage::Failed(error) => return self.icmp_error(&error, datagrams.known_at),
-            DatagramStage::Idle => {}
+            DatagramStage::Idle => self.out.push_str("ended: "),
             DatagramStage::StillOpen(why) => {
                 self.out.push_str(remaining(why));
                 self.out.push_str(": ");

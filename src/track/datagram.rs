@@ -86,9 +86,12 @@ impl DatagramFlows {
     }
 
     /// An ICMP error came for a datagram from `source` to `destination`. `None` where no such flow was seen.
-    pub fn fail(&mut self, key: FlowKey, error: IcmpError, at: Timestamp, sink: &mut dyn Sink) -> Option<()> {
+    pub fn fail(&mut self, key: FlowKey, error: IcmpError, seen: Seen, sink: &mut dyn Sink) -> Option<()> {
         let slot = self.table.find(&key)?;
-        self.say(slot, DatagramStage::Failed(error), at, sink);
+        // The time that it took counts from the datagram that the error is about, which is the latest.
+        let flow = self.table.get_mut(slot);
+        (flow.first, flow.last) = (flow.last, seen);
+        self.say(slot, DatagramStage::Failed(error), seen.at, sink);
         self.table.remove(slot);
         Some(())
     }

@@ -475,7 +475,7 @@ pub struct PacketLine<'a> {
     pub ends: Option<(Endpoint, Endpoint)>,
     /// Sender and receiver on the link.
     pub macs: (Option<MacAddr>, Option<MacAddr>),
-    /// `ARP`, `TCP`, …
+    /// `arp`, `tcp`, …
     pub kind: &'static str,
     /// What it says.
     pub words: Cow<'a, str>,

@@ -232,7 +232,7 @@ impl Tracker {
         match about.protocol {
             crate::decode::ip::TCP => self.connections.fail(key, error, seen, sink).is_some(),
             crate::decode::ip::UDP if error.reason != Reason::TooBig => {
-                self.datagrams.fail(key, error, seen.at, sink).is_some()
+                self.datagrams.fail(key, error, seen, sink).is_some()
             }
             _ => false,
         }

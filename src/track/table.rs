@@ -116,6 +116,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
             }
             None => {
                 let entry = Entry { key, value: V::default(), stamp: at, list: 0, previous: NONE, next: NONE };
+                self.reserve_index();
                 self.entries.push(entry);
                 (self.entries.len() - 1) as u32
             }
@@ -151,6 +152,13 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// The entry that has stood in a list for longest, if it has stood there since before `before`.
     pub fn expired(&self, list: usize, before: Timestamp) -> Option<Slot> {
         self.oldest(list).filter(|&slot| self.stamp(slot) < before)
+    }
+
+    /// Makes the index twice as large as one more entry needs. Removals leave marks in it that fill it up; below half it
+    /// is then cleaned where it is, above it would be allocated anew long after the table stopped growing.
+    fn reserve_index(&mut self) {
+        let (hasher, entries) = (&self.hasher, &self.entries);
+        self.index.reserve(entries.len() + 2, |&at| hasher.hash_one(entries[at as usize].key));
     }
 
     fn append(&mut self, slot: u32, list: usize, at: Timestamp) {

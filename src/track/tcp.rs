@@ -152,8 +152,12 @@ impl Connections {
         if flow.initial == Some(tcp.sequence) && flow.ends.client == ends.client && flow.phase != Phase::Done {
             return false;
         }
-        if flow.phase != Phase::Done {
-            self.end(slot, Stage::StillOpen(Remaining::Replaced), seen.at, sink);
+        if flow.phase != Phase::Done && !flow.given_up {
+            let stage = match flow.phase {
+                Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::TimedOut),
+                _ => Stage::StillOpen(Remaining::Replaced),
+            };
+            self.say(slot, stage, seen.at, sink);
         }
         self.forget(slot);
         true
@@ -288,6 +292,7 @@ impl Connections {
         if self.table.get(slot).phase != Phase::SynSent {
             return None;
         }
+        self.table.get_mut(slot).last = seen;
         self.end(slot, Stage::Failed(error), seen.at, sink);
         Some(())
     }

@@ -246,7 +246,7 @@ impl Source for FileSource {
                 };
                 Next::Frame(frame, self.taps.get(record.tap).unwrap_or(&taps::UNKNOWN))
             }
-            Item::Names(names) => Next::Names(names),
+            Item::Names(names) => Next::Names(NameBlock { tap: self.taps.first(), ..names }),
             Item::End => Next::End,
         })
     }

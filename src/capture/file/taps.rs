@@ -30,6 +30,11 @@ impl Taps {
         self.first = first;
     }
 
+    /// The number of the file's first tap, whether there is one yet or not.
+    pub(super) fn first(&self) -> TapId {
+        TapId(self.first)
+    }
+
     /// A new tap, or the shared one where there are too many.
     pub(super) fn add(&mut self, tap: Tap) -> TapId {
         let index = self.list.len() as u32;

@@ -1,0 +1,123 @@
+//! The names of one source: those of the live daemon, or those that one capture file carries.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use super::well_known;
+use crate::address::MacAddr;
+use crate::capture::{NameBlock, Tap};
+use crate::decode::dns;
+use crate::docker::{Container, Directory, NetworkId};
+use crate::time::Timestamp;
+
+/// As many names from a capture's own name blocks are kept; more are hostile.
+const MAX_FILE_NAMES: usize = 262_144;
+
+/// The names of one source.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub directory: Option<Arc<Directory>>,
+    file_names: AHashMap<IpAddr, String>,
+}
+
+impl Names {
+    /// Takes the records of a capture's name block.
+    pub fn add(&mut self, block: &NameBlock) {
+        for (address, names) in &block.records {
+            let room = self.file_names.len() < MAX_FILE_NAMES || self.file_names.contains_key(address);
+            if let Some(name) = names.first().filter(|name| room && !name.is_empty()) {
+                self.file_names.insert(*address, name.clone());
+            }
+        }
+    }
+
+    pub fn container(
+        &self,
+        address: IpAddr,
+        mac: Option<MacAddr>,
+        tap: Option<&Tap>,
+        at: Timestamp,
+    ) -> Option<&Arc<Container>> {
+        let directory = self.directory.as_ref()?;
+        if address.is_loopback() {
+            // Inside a container's namespace its loopback addresses are the container itself, but for its name service.
+            let namespace = tap.and_then(|tap| tap.namespace.as_deref())?;
+            return if address == dns::DOCKER_DNS { None } else { directory.container_by_name(namespace) };
+        }
+        let network = self.network_id(tap);
+        let found = directory.container_at(network, address, at);
+        match (found, address, mac) {
+            (None, IpAddr::V6(v6), Some(mac)) if is_link_local(v6) => container_by_mac(directory, network, mac),
+            _ => found,
+        }
+    }
+
+    fn network_id(&self, tap: Option<&Tap>) -> Option<&NetworkId> {
+        let directory = self.directory.as_ref()?;
+        let tap = tap?;
+        let by_name = tap.network.as_deref().and_then(|name| directory.network_by_name(name));
+        let network = by_name.or_else(|| directory.network_by_interface(&tap.interface))?;
+        Some(&network.id)
+    }
+
+    pub fn container_network(&self, container: &Container, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
+        let directory = self.directory.as_ref()?;
+        let endpoint = container.endpoints.iter().find(|endpoint| endpoint.addresses.contains(&address));
+        let id = endpoint.map(|endpoint| &endpoint.network).or_else(|| self.network_id(tap))?;
+        directory.network(id).map(|network| network.name.as_str())
+    }
+
+    pub fn network_name(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
+        let directory = self.directory.as_ref()?;
+        let network = match self.network_id(tap) {
+            Some(id) => directory.network(id).filter(|network| network.subnets.iter().any(|s| s.contains(address))),
+            None => directory.network_containing(address),
+        };
+        network.map(|network| network.name.as_str())
+    }
+
+    /// The name of an address that is no container's.
+    pub fn other_name(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
+        let special = well_known::name(address).or_else(|| self.role(address, tap));
+        special.or_else(|| self.file_names.get(&address).map(String::as_str))
+    }
+
+    /// What an address is to Docker: the gateway, the host, everybody on the network.
+    fn role(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&'static str> {
+        if address.is_loopback() {
+            return (address != dns::DOCKER_DNS).then_some("localhost");
+        }
+        let directory = self.directory.as_ref()?;
+        let network = self.network_id(tap);
+        if let Some(network) = directory.is_gateway(network, address) {
+            // A bridge's gateway address is the host's own; elsewhere the gateway is another machine.
+            return Some(if network.driver == "bridge" { "host" } else { "gateway" });
+        }
+        let broadcast = matches!(address, IpAddr::V4(v4) if directory.is_broadcast(network, v4));
+        match () {
+            () if broadcast => Some("broadcast"),
+            () if directory.is_host_address(address) => Some("host"),
+            () => None,
+        }
+    }
+}
+
+/// A link-local address is on every network, but its MAC address is not.
+fn container_by_mac<'a>(
+    directory: &'a Directory,
+    network: Option<&NetworkId>,
+    mac: MacAddr,
+) -> Option<&'a Arc<Container>> {
+    directory.containers().find(|container| {
+        container
+            .endpoints
+            .iter()
+            .any(|endpoint| endpoint.mac == Some(mac) && network.is_none_or(|network| *network == endpoint.network))
+    })
+}
+
+const fn is_link_local(address: Ipv6Addr) -> bool {
+    address.is_unicast_link_local()
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs every test that this machine can run, and ends by naming those that it cannot and what makes them possible.
+#   ./test.sh            what is possible
+#   ./test.sh --demand   what is not possible is a failure
+set -euo pipefail
+cd "$(dirname "$0")"
+. ./setup.sh
+[ "${1:-}" != --demand ] || export BRIDGETAP_DEMAND=1
+need_cargo
+need_packages gcc libc6-dev libpcap-dev
+
+left_out=()
+leave_out() { left_out+=("$1"); }
+
+need_packages tshark || leave_out "the comparison with tshark: apt-get install tshark, then ./test.sh"
+[ -n "${BRIDGETAP_CORPUS:-}" ] ||
+  leave_out "the corpus of other tools' captures: BRIDGETAP_CORPUS=FOLDER ./test.sh"
+
+cargo test
+
+if [ "$(id -u)" != 0 ]; then
+  leave_out "live captures and the Docker lab, which take root: sudo -E env PATH=\"\$PATH\" ./test.sh"
+elif ! docker info >/dev/null 2>&1; then
+  leave_out "the Docker lab, which takes a Docker Engine: apt-get install docker.io, then ./test.sh"
+  need_packages iproute2
+  cargo test --test live_tap -- --ignored --test-threads 1
+else
+  need_packages iproute2 tcpdump curl util-linux
+  tests/lab/images.sh
+  trap 'tests/lab/lab.sh down' EXIT
+  cargo test --tests -- --ignored --test-threads 1
+fi
+
+if [ ${#left_out[@]} -gt 0 ]; then
+  echo
+  echo "Not run:"
+  printf '  %s\n' "${left_out[@]}"
+  [ -z "${BRIDGETAP_DEMAND:-}" ] || exit 1
+else
+  echo "Every test ran."
+fi

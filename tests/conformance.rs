@@ -1,0 +1,185 @@
+//! Compares with tshark, packet by packet: which reply belongs to which request and after how long, which connections
+//! there are and how long their handshakes took.
+//!
+//! Needs tshark (Debian: `apt-get install tshark`). Without it nothing is compared, and with `BRIDGETAP_DEMAND=1` that is
+//! a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{bridgetap, captures, say, stem};
+use serde_json::Value;
+
+/// What tshark says of a packet.
+#[derive(Debug, Default)]
+struct Dissected {
+    /// Nanoseconds since 1970.
+    at: u64,
+    /// The packet that this one answers, by the field of `icmp.resp_to` or `dns.response_to`.
+    ping: Option<u64>,
+    lookup: Option<u64>,
+    to_port: Option<u16>,
+    id: String,
+    stream: Option<u64>,
+    /// Nanoseconds from the SYN to the acknowledgement that completes the handshake.
+    initial_rtt: Option<u64>,
+}
+
+const FIELDS: [&str; 8] = [
+    "frame.number",
+    "frame.time_epoch",
+    "icmp.resp_to",
+    "dns.response_to",
+    "udp.dstport",
+    "dns.id",
+    "tcp.stream",
+    "tcp.analysis.initial_rtt",
+];
+
+/// The sample captures to compare, if there is a tshark; says what to do where not.
+fn compared() -> Option<Vec<PathBuf>> {
+    if Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return Some(captures());
+    }
+    let demanded = std::env::var_os("BRIDGETAP_DEMAND").is_some_and(|value| value == "1");
+    assert!(!demanded, "tshark is not installed: apt-get install tshark");
+    say("NOT RUN: nothing was compared, because tshark is not installed: apt-get install tshark");
+    None
+}
+
+/// Seconds with a fraction, in nanoseconds.
+fn nanos(seconds: &str) -> u64 {
+    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    whole.parse::<u64>().unwrap() * 1_000_000_000 + format!("{fraction:0<9}")[..9].parse::<u64>().unwrap()
+}
+
+fn dissected(file: &Path) -> BTreeMap<u64, Dissected> {
+    let mut command = Command::new("tshark");
+    // Standard settings, without those of whoever runs the test.
+    command.args(["-C", "bridgetap-conformance", "-n", "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
+    for field in FIELDS {
+        command.args(["-e", field]);
+    }
+    let mut output = command.output().unwrap();
+    if !output.status.success() {
+        // There is no such profile, which some versions refuse.
+        let arguments: Vec<_> = command.get_args().skip(2).map(ToOwned::to_owned).collect();
+        output = Command::new("tshark").args(arguments).output().unwrap();
+    }
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(packet).collect()
+}
+
+fn packet(line: &str) -> (u64, Dissected) {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [number, at, ping, lookup, to_port, id, stream, initial_rtt] = fields[..] else { panic!("{line:?}") };
+    let dissected = Dissected {
+        at: nanos(at),
+        ping: ping.parse().ok(),
+        lookup: lookup.parse().ok(),
+        to_port: to_port.parse().ok(),
+        id: id.to_owned(),
+        stream: stream.parse().ok(),
+        initial_rtt: Some(initial_rtt).filter(|time| !time.is_empty()).map(nanos),
+    };
+    (number.parse().unwrap(), dissected)
+}
+
+fn told(file: &Path) -> Vec<Value> {
+    let output = bridgetap().args(["replay", "--json"]).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn frames(object: &Value) -> Vec<u64> {
+    object["frames"].as_array().unwrap().iter().map(|frame| frame.as_u64().unwrap()).collect()
+}
+
+/// Request, reply and nanoseconds between them, of the exchanges of a kind that were answered.
+fn pairs(objects: &[Value], kind: &str) -> BTreeSet<(u64, u64, u64)> {
+    let answered = |object: &&Value| object["kind"] == kind && !object["latency_ns"].is_null();
+    let pair = |object: &Value| {
+        let frames = frames(object);
+        (frames[0], *frames.last().unwrap(), object["latency_ns"].as_u64().unwrap())
+    };
+    objects.iter().filter(answered).map(pair).collect()
+}
+
+fn dissected_pairs(
+    packets: &BTreeMap<u64, Dissected>,
+    request: impl Fn(&Dissected) -> Option<u64>,
+) -> BTreeSet<(u64, u64, u64)> {
+    let pair = |(&number, packet): (&u64, &Dissected)| {
+        let request = request(packet)?;
+        Some((request, number, packet.at - packets[&request].at))
+    };
+    packets.iter().filter_map(pair).collect()
+}
+
+#[test]
+fn pings_are_paired_as_tshark_does() {
+    let Some(files) = compared() else { return };
+    let mut compared = 0;
+    for file in &files {
+        let (ours, theirs) = (pairs(&told(file), "ping"), dissected_pairs(&dissected(file), |packet| packet.ping));
+        assert_eq!(ours, theirs, "{}: bridgetap on the left", stem(file));
+        compared += theirs.len();
+    }
+    assert!(compared >= 6, "only {compared} pings");
+}
+
+#[test]
+fn lookups_are_paired_as_tshark_does() {
+    let Some(files) = compared() else { return };
+    let (mut compared, mut beyond) = (0, 0);
+    for file in &files {
+        let packets = dissected(file);
+        let ours = pairs(&told(file), "dns");
+        let theirs = dissected_pairs(&packets, |packet| packet.lookup);
+        let missing: Vec<_> = theirs.difference(&ours).collect();
+        assert!(missing.is_empty(), "{}: tshark has {missing:?}", stem(file));
+        // A question to Docker's name service goes to a random port, and its answer comes from port 53: to tshark these
+        // are two conversations.
+        for (question, answer, latency) in ours.difference(&theirs) {
+            assert_ne!(packets[question].to_port, Some(53), "{}: {question} and {answer}", stem(file));
+            assert_eq!(packets[answer].lookup, None, "{}: {question} and {answer}", stem(file));
+            assert_eq!(packets[answer].id, packets[question].id, "{}: {question} and {answer}", stem(file));
+            assert_eq!(packets[answer].at - packets[question].at, *latency, "{}: {question} and {answer}", stem(file));
+            beyond += 1;
+        }
+        compared += theirs.len();
+    }
+    assert!(compared >= 4 && beyond >= 2, "{compared} lookups, and {beyond} in Docker");
+}
+
+#[test]
+fn connections_and_handshakes_are_those_of_tshark() {
+    let Some(files) = compared() else { return };
+    let mut compared = 0;
+    for file in &files {
+        let (name, packets, objects) = (stem(file), dissected(file), told(file));
+        let streams: BTreeSet<_> = packets.values().filter_map(|packet| packet.stream).collect();
+        let connections: Vec<_> = objects.iter().filter(|object| object["kind"] == "tcp").collect();
+        let ended: BTreeSet<_> = connections
+            .iter()
+            .filter(|connection| connection["outcome"] != "opened")
+            .map(|connection| packets[&frames(connection)[0]].stream.unwrap())
+            .collect();
+        assert_eq!(ended, streams, "{name}: each connection has one end; bridgetap on the left");
+        let round_trips: BTreeMap<_, _> =
+            packets.values().filter_map(|packet| Some((packet.stream?, packet.initial_rtt?))).collect();
+        let opened: BTreeMap<_, _> = connections
+            .iter()
+            .filter(|connection| connection["outcome"] == "opened")
+            .map(|opened| (packets[&frames(opened)[0]].stream.unwrap(), opened["latency_ns"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(opened, round_trips, "{name}: bridgetap on the left");
+        compared += opened.len();
+    }
+    assert!(compared >= 15, "only {compared} handshakes");
+}

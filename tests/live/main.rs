@@ -1,0 +1,26 @@
+//! `bridgetap watch` on real containers of a real Docker Engine, against what the programs in them say they did.
+//!
+//! Truth is never the log itself: it is what ping, dig, curl, nc, redis or `docker inspect` printed, what a sender
+//! counted, or what tcpdump recorded at the same time. All tests share the one lab of the machine, one at a time.
+//!
+//! `cargo test --test live -- --ignored --nocapture` as root also prints what was measured.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "the lints know tests by their attribute, and these are their helpers; how late a line is, is by the clock"
+)]
+
+mod changes;
+mod daemon;
+mod ends;
+mod failures;
+mod lab;
+mod load;
+mod lookups;
+mod pings;
+mod watching;
+mod web;
