@@ -71,9 +71,9 @@ fn namer(name: &str) -> Namer {
     for block in blocks {
         namer.add_file_names(&block);
         let directory = docker::read_snapshot(&block.comment).unwrap().apply(None);
-        namer.set_directory(Arc::new(directory));
+        namer.set_directory(block.tap, Arc::new(directory));
     }
-    assert!(namer.directory().is_some(), "{name} holds no names");
+    assert!(namer.directory(TapId(0)).is_some(), "{name} holds no names");
     namer
 }
 
