@@ -3,14 +3,18 @@
 //! The captures are small: their packets are repeated in memory. That flatters caches and branch prediction, so figures
 //! from here compare one version with another, and benches/side-by-side compares programs on a large capture.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run must fail")]
+
 use std::hint::black_box;
 use std::io::{Cursor, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridgetap::capture::file::FileSource;
-use bridgetap::capture::{Frame, LinkType, Next, Source, TapId};
+use bridgetap::capture::{Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use bridgetap::decode;
+use bridgetap::docker;
 use bridgetap::name::Namer;
 use bridgetap::render::{JsonWriter, Layout, TextWriter};
 use bridgetap::time::Timestamp;
@@ -43,25 +47,44 @@ fn file(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn read(bytes: Vec<u8>, mut on_frame: impl FnMut(&Frame<'_>)) {
+fn read(bytes: Vec<u8>, mut on_frame: impl FnMut(&Frame<'_>, &Tap), mut on_names: impl FnMut(&NameBlock)) {
     let reader: Box<dyn Read + Send> = Box::new(Cursor::new(bytes));
     let mut source = FileSource::from_reader(reader, "capture", 0).unwrap();
     loop {
         match source.next().unwrap() {
-            Next::Frame(frame, _) => on_frame(&frame),
+            Next::Frame(frame, tap) => on_frame(&frame, tap),
+            Next::Names(block) => on_names(&block),
             Next::End => return,
-            Next::Names(_) | Next::Idle(_) => {}
+            Next::Idle(_) => {}
         }
     }
+}
+
+/// Knows the names of a capture's containers, as `bridgetap replay` does.
+fn namer(name: &str) -> Namer {
+    let (mut taps, mut blocks) = (Vec::new(), Vec::new());
+    read(file(name), |frame, tap| taps.push((frame.tap, tap.clone())), |block| blocks.push(block.clone()));
+    let mut namer = Namer::new(false);
+    for (id, tap) in taps {
+        namer.set_tap(id, tap);
+    }
+    for block in blocks {
+        namer.add_file_names(&block);
+        let directory = docker::read_snapshot(&block.comment).unwrap().apply(None);
+        namer.set_directory(block.tap, Arc::new(directory));
+    }
+    assert!(namer.directory(TapId(0)).is_some(), "{name} holds no names");
+    namer
 }
 
 /// The packets of a capture again and again, each time later, so that the tracker sees time go on.
 fn repeated(name: &str) -> Vec<Kept> {
     let mut once = Vec::new();
-    read(file(name), |frame| {
+    let keep = |frame: &Frame<'_>, _: &Tap| {
         let Frame { number, at, wire_len, bytes, link, tap } = *frame;
         once.push(Kept { number, at, wire_len, bytes: bytes.to_vec(), link, tap });
-    });
+    };
+    read(file(name), keep, |_| {});
     assert!(!once.is_empty(), "{name} holds no packet");
     let times = once.iter().map(|kept| kept.at);
     let period = times.clone().max().unwrap() - times.min().unwrap() + Duration::from_secs(1);
@@ -90,20 +113,21 @@ fn stages(criterion: &mut Criterion) {
             bencher.iter(|| packets.iter().for_each(|kept| _ = black_box(decode::decode(&kept.frame()))));
         });
         group.bench_function("decode, track", |bencher| {
-            bencher.iter(|| replay(&packets, |event| drop(black_box(event))))
+            bencher.iter(|| replay(&packets, |event| drop(black_box(event))));
         });
+        let mut namer = namer(name);
+        let mut text = TextWriter::new(std::io::sink(), Layout::default());
         group.bench_function("decode, track, name, text", |bencher| {
             bencher.iter(|| {
-                let (mut namer, mut text) = (Namer::new(false), TextWriter::new(std::io::sink(), Layout::default()));
                 replay(&packets, |event| {
                     namer.learn(&event);
                     text.event(&event, &namer).unwrap();
                 });
             });
         });
+        let mut json = JsonWriter::new(std::io::sink());
         group.bench_function("decode, track, name, JSON", |bencher| {
             bencher.iter(|| {
-                let (mut namer, mut json) = (Namer::new(false), JsonWriter::new(std::io::sink()));
                 replay(&packets, |event| {
                     namer.learn(&event);
                     json.event(&event, &namer).unwrap();
@@ -121,12 +145,12 @@ fn reading(criterion: &mut Criterion) {
         // Whole pcapng sections may follow each other.
         let bytes = file(name).repeat(64);
         let mut packets = 0;
-        read(bytes.clone(), |_| packets += 1);
+        read(bytes.clone(), |_, _| packets += 1, |_| {});
         group.throughput(Throughput::Elements(packets));
         group.bench_with_input(BenchmarkId::from_parameter(name), &bytes, |bencher, bytes| {
             bencher.iter_batched(
                 || bytes.clone(),
-                |bytes| read(bytes, |frame| _ = black_box(*frame)),
+                |bytes| read(bytes, |frame, _| _ = black_box(*frame), |_| {}),
                 criterion::BatchSize::LargeInput,
             );
         });

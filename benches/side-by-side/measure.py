@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Runs readers of capture files side by side on one core and prints how long each took.
 
-usage: measure.py BRIDGETAP CAPTURE [ROUNDS]
+usage: measure.py BRIDGETAP CAPTURE [ROUNDS [TSHARK_ROUNDS]]
 
 First compares what bridgetap finds in CAPTURE with CAPTURE.truth.json and fails where they differ. Then runs every
-command in turn, ROUNDS times (5; tshark 2), so that a disturbance meets all alike. Needs taskset and GNU time, and
-tcpdump and tshark to compare with; whichever of the two is missing is left out, and that is said.
+command in turn, ROUNDS times (5; tshark 2), so that a disturbance meets all alike. What is compared is processor time,
+user and system: on a quiet machine it is the time on the clock, on a busy one the clock also counts what others did.
+Needs taskset and GNU time, and tcpdump and tshark to compare with; whichever of the two is missing is left out, and
+that is said.
 """
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -43,40 +46,48 @@ def commands(bridgetap, capture):
 
 
 def run(command, environment):
-    """Seconds that a command took, and its peak memory in MiB."""
+    """Seconds of the processor and of the clock that a command took, and its peak memory in MiB."""
     # GNU time starts small: the peak of a child counts from what its parent had.
     whole = ["taskset", "-c", CORE, "/usr/bin/time", "-q", "-f", "%M", *command]
-    started = time.perf_counter()
+    started, used = time.perf_counter(), processor_time()
     done = subprocess.run(whole, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           text=True, check=False)
-    took = time.perf_counter() - started
+    used, took = processor_time() - used, time.perf_counter() - started
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return took, int(done.stderr.split()[-1]) / 1024
+    return used, took, int(done.stderr.split()[-1]) / 1024
 
 
-def measure(listed, rounds):
-    taken = {name: ([], []) for name, *_ in listed}
+def processor_time():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(listed, rounds, tshark_rounds):
+    taken = {name: ([], [], []) for name, *_ in listed}
     for turn in range(rounds):
         for name, command, environment, _ in listed:
-            if command[0] == "tshark" and turn >= 2:
+            if command[0] == "tshark" and turn >= tshark_rounds:
                 continue
-            seconds, memory = run(command, environment)
-            taken[name][0].append(seconds)
-            taken[name][1].append(memory)
+            for figures, figure in zip(taken[name], run(command, environment), strict=True):
+                figures.append(figure)
     return taken
 
 
 def table(listed, taken, packets):
-    print("| command | s: median (min–max) | packets/s | peak RSS, MiB | compared with | times as fast |")
-    print("|---|---:|---:|---:|---|---:|")
+    print("| command | CPU s: median (min–max) | on the clock | packets/CPU s | peak RSS, MiB | compared with | times |")
+    print("|---|---:|---:|---:|---:|---|---:|")
     for name, _, _, peer in listed:
-        seconds, memory = taken[name]
+        seconds, clock, memory = taken[name]
+        if not seconds:
+            continue
         median = statistics.median(seconds)
         span = f"{median:.3f} ({min(seconds):.3f}–{max(seconds):.3f})"
-        ratio = f"{statistics.median(taken[peer][0]) / median:.1f}" if peer in taken else ""
-        named = f"`{peer}`" if peer in taken else ""
-        print(f"| `{name}` | {span} | {packets / median:,.0f} | {max(memory):.0f} | {named} | {ratio} |")
+        ran = peer in taken and taken[peer][0]
+        ratio = f"{statistics.median(taken[peer][0]) / median:.1f}" if ran else ""
+        named = f"`{peer}`" if ran else ""
+        rate, clock = f"{packets / median:,.0f}", f"{statistics.median(clock):.3f}"
+        print(f"| `{name}` | {span} | {clock} | {rate} | {max(memory):.0f} | {named} | {ratio} |")
 
 
 def differences(found, truth):
@@ -125,10 +136,10 @@ def check(bridgetap, capture):
     return truth["packets"]
 
 
-def main(bridgetap, capture, rounds=5):
+def main(bridgetap, capture, rounds=5, tshark_rounds=2):
     packets = check(bridgetap, capture)
     listed = commands(bridgetap, capture)
-    taken = measure(listed, int(rounds))
+    taken = measure(listed, int(rounds), int(tshark_rounds))
     load = os.getloadavg()[0]
     size = os.path.getsize(capture) / 2**20
     print(f"{packets:,} packets, {size:.0f} MiB; core {CORE} of {os.cpu_count()}, load afterwards {load:.2f}\n")
@@ -136,6 +147,6 @@ def main(bridgetap, capture, rounds=5):
 
 
 if __name__ == "__main__":
-    if not 3 <= len(sys.argv) <= 4:
+    if not 3 <= len(sys.argv) <= 5:
         sys.exit(__doc__)
     main(*sys.argv[1:])
