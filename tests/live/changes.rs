@@ -36,7 +36,7 @@ fn a_container_that_joins_is_seen_with_its_lookups() {
     }
     let ended = watching.end();
     let first = ended.filter(|object| asks("number-0.test", object)).len();
-    println!("of the 2 lookups at its very start {first} were seen");
+    assert_eq!(first, 2, "the lookups at its very start");
     assert_eq!(ended.said.lines().count(), 1, "{}", ended.said);
 }
 
