@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthStr;
 
 use super::escape::escape;
 use super::line::{Line, Verdict};
-use super::units::{Clock, Took};
+use super::units::{Clock, Took, columns};
 use super::words;
 use crate::name::{Namer, Party};
 use crate::track::event::Event;
@@ -76,9 +75,10 @@ impl<W: Write> TextWriter<W> {
             (Some(client), Some(server)) => self.between(client, server, line.ports, matches!(event, Event::Packet(_))),
             _ => link_ends(event),
         };
-        let said = escape(&self.said).into_owned();
         self.line.clear();
-        self.compose(&line, &ends, &said);
+        let all_said = std::mem::take(&mut self.said);
+        self.compose(&line, &ends, &escape(&all_said));
+        self.said = all_said;
         writeln!(self.out, "{}", self.line.trim_end())
     }
 
@@ -108,8 +108,8 @@ impl<W: Write> TextWriter<W> {
     fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
         let short = is_short(self.layout);
         let gap = if short { " " } else { "  " };
-        self.ends = grown(self.ends, ends.width(), ENDS.1);
-        self.words = grown(self.words, said.width(), if short { self.words } else { WORDS.1 });
+        self.ends = grown(self.ends, columns(ends), ENDS.1);
+        self.words = grown(self.words, columns(said), if short { self.words } else { WORDS.1 });
         let took = line.took.map_or(String::new(), |took| Took(took).to_string());
         let kind = line.kind.to_ascii_uppercase();
         let dim = self.style(Style::new().dimmed());
@@ -118,18 +118,18 @@ impl<W: Write> TextWriter<W> {
         let _ = write!(self.line, "{dim}");
         self.clock.write(line.at, short, &mut self.line);
         let _ = write!(self.line, "{dim:#}{gap}");
-        let padding = self.ends.saturating_sub(ends.width());
+        let padding = self.ends.saturating_sub(columns(ends));
         // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
         let kind_width = if short { KIND - 1 } else { KIND };
         let after = kind_width.saturating_sub(kind.len()) + gap.len() - 1;
         let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind}{bold:#}{:after$}", "", "");
         let time = (if short { 12 } else { 15 }) + gap.len();
         let rest = gap.len() * 2 + kind.len().max(kind_width);
-        let used = time + self.ends.max(ends.width()) + rest;
+        let used = time + self.ends.max(columns(ends)) + rest;
         match self.layout.width {
             // Not even the ends fit: the server goes to a line of its own.
-            Some(width) if time + ends.width() + gap.len() + kind.len() > width => {
-                let after_arrow = ends.split_once(" → ").map_or(0, |(_, server)| server.width());
+            Some(width) if time + columns(ends) + gap.len() + kind.len() > width => {
+                let after_arrow = ends.split_once(" → ").map_or(0, |(_, server)| columns(server));
                 self.line = self.line.replacen(" → ", &format!(" →\n{INDENT}"), 1);
                 self.ending(said, &took, verdict, INDENT.len() + after_arrow + rest);
             }
@@ -141,15 +141,15 @@ impl<W: Write> TextWriter<W> {
     fn ending(&mut self, said: &str, took: &str, verdict: Style, used: usize) {
         let (open, close) = (verdict.render(), verdict.render_reset());
         let _ = write!(self.line, " ");
-        let padding = self.words.saturating_sub(said.width());
-        let needed = used + said.width().max(self.words) + 2 + took.width().max(9);
+        let padding = self.words.saturating_sub(columns(said));
+        let needed = used + columns(said).max(self.words) + 2 + columns(took).max(9);
         match self.layout.width {
-            Some(width) if used + said.width() + 1 + took.width() > width => {
+            Some(width) if used + columns(said) + 1 + columns(took) > width => {
                 self.wrapped(said, took, verdict, used, width);
             }
             // Too narrow for the column: the time stands at the right edge.
             Some(width) if needed > width => {
-                let padding = width - used - said.width() - took.width();
+                let padding = width - used - columns(said) - columns(took);
                 let _ = write!(self.line, "{open}{said}{close}{:padding$}{took}", "");
             }
             _ if took.is_empty() => {
@@ -166,7 +166,7 @@ impl<W: Write> TextWriter<W> {
         let mut column = used;
         let all = said.split(' ').chain(Some(took).filter(|took| !took.is_empty()));
         for (nth, word) in all.enumerate() {
-            if column + word.width() > width && column > INDENT.len() {
+            if column + columns(word) > width && column > INDENT.len() {
                 self.line.truncate(self.line.trim_end().len());
                 let _ = write!(self.line, "\n{INDENT}");
                 column = INDENT.len();
@@ -175,7 +175,7 @@ impl<W: Write> TextWriter<W> {
                 let _ = write!(self.line, "{open}");
             }
             let _ = write!(self.line, "{word} ");
-            column += word.width() + 1;
+            column += columns(word) + 1;
         }
         self.line.truncate(self.line.trim_end().len());
         let _ = write!(self.line, "{close}");

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use unicode_width::UnicodeWidthStr;
 
 use crate::time::Timestamp;
 
@@ -48,6 +49,12 @@ impl Display for Count {
         };
         write!(f, "{} {}{plural}", self.0, self.1)
     }
+}
+
+/// The columns that a text takes on a terminal. Nearly all text is ASCII and arrows, whose width needs no tables.
+pub fn columns(text: &str) -> usize {
+    let plain = text.chars().try_fold(0, |sum, char| matches!(char, ' '..='~' | '→' | '←').then_some(sum + 1));
+    plain.unwrap_or_else(|| UnicodeWidthStr::width(text))
 }
 
 /// Writes the times of packets; remembers the second that it wrote last, because most packets share it.
@@ -139,6 +146,13 @@ mod tests {
         let took = |nanos| Took(Duration::from_nanos(nanos)).to_string();
         assert_eq!((took(45_400), took(1_222_600)), ("0.045 ms".to_owned(), "1.223 ms".to_owned()));
         assert_eq!((took(999_999_400), took(12_340_000_000)), ("999.999 ms".to_owned(), "12.340 s".to_owned()));
+    }
+
+    #[test]
+    fn plain_text_is_as_wide_as_the_tables_say() {
+        for text in ["", "web → db", "größe → 数据库", "e\u{301}", "→← ~"] {
+            assert_eq!(columns(text), UnicodeWidthStr::width(text), "{text}");
+        }
     }
 
     #[test]
