@@ -25,7 +25,7 @@ elif ! docker info >/dev/null 2>&1; then
   need_packages iproute2
   cargo test --test live_tap -- --ignored --test-threads 1
 else
-  need_packages iproute2 tcpdump curl util-linux
+  need_packages iproute2 libcap2-bin tcpdump curl util-linux
   tests/lab/images.sh
   trap 'tests/lab/lab.sh down' EXIT
   cargo test --tests -- --ignored --test-threads 1

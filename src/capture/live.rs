@@ -6,7 +6,7 @@
 //! a slot of the greatest length: packets come out at once, but 2 to 3 % of a burst of 100,000 packets were lost from a
 //! ring of the same 32 MiB.
 //!
-//! Frames are taken out of the ring [`BATCH`] at a time into one buffer that is used again. libpcap would copy each of
+//! Frames are taken out of the ring a batch at a time into one buffer that is used again. libpcap would copy each of
 //! them as well (`pcap_next_ex` has to, since it gives the block back before the caller has looked), only one by one.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
