@@ -1,5 +1,6 @@
 //! What it all comes to: the lines under the log.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -134,7 +135,7 @@ impl Summary {
         let tcp = &self.tcp;
         JsonSummary {
             kind: "summary",
-            packets: totals.counters.packets,
+            packets: totals.counters.packets + totals.undecoded_packets(),
             bytes: totals.counters.bytes,
             malformed: totals.counters.malformed,
             dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
@@ -159,7 +160,7 @@ impl Summary {
             },
             udp: JsonUdp { flows: self.udp.began, failed: self.udp.failed },
             passed_over: totals.passed_over().into_iter().collect(),
-            undecoded: totals.undecoded.iter().cloned().collect(),
+            undecoded: totals.undecoded_by_link(),
         }
     }
 }
@@ -245,7 +246,7 @@ impl Tcp {
 impl Totals {
     fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, .. } = self.counters;
-        write!(out, "{}", Count(packets, "packet"))?;
+        write!(out, "{}", Count(packets + self.undecoded_packets(), "packet"))?;
         if let Some(drops) = self.drops {
             write!(out, ", {} dropped by the kernel", drops.kernel)?;
             if drops.interface > 0 {
@@ -258,8 +259,8 @@ impl Totals {
             let list: Vec<_> = passed_over.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(out, "Not followed: {}", list.join(", "))?;
         }
-        for (link, count) in &self.undecoded {
-            writeln!(out, "{} of link type {link}, which bridgetap cannot decode", Count(*count, "packet"))?;
+        for (link, count) in self.undecoded_by_link() {
+            writeln!(out, "Not decoded: {} of link type {link}", Count(count, "packet"))?;
         }
         for (count, noun, what) in [
             (malformed, "packet", "malformed or cut, read as far as possible"),
@@ -273,6 +274,19 @@ impl Totals {
             }
         }
         Ok(())
+    }
+
+    /// Several taps may have the same link type.
+    fn undecoded_by_link(&self) -> BTreeMap<String, u64> {
+        let mut sums = BTreeMap::new();
+        for (link, count) in &self.undecoded {
+            *sums.entry(link.clone()).or_default() += count;
+        }
+        sums
+    }
+
+    fn undecoded_packets(&self) -> u64 {
+        self.undecoded.iter().map(|(_, count)| count).sum()
     }
 
     /// The protocols that are not followed, the most frequent first.
@@ -317,11 +331,11 @@ struct JsonSummary {
     evicted_pending: u64,
     refused_streams: u64,
     unasked_replies: u64,
-    exchanges: std::collections::BTreeMap<&'static str, JsonExchanges>,
+    exchanges: BTreeMap<&'static str, JsonExchanges>,
     tcp: JsonTcp,
     udp: JsonUdp,
-    passed_over: std::collections::BTreeMap<String, u64>,
-    undecoded: std::collections::BTreeMap<String, u64>,
+    passed_over: BTreeMap<String, u64>,
+    undecoded: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]

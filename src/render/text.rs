@@ -22,6 +22,8 @@ const WORDS: (usize, usize) = (38, 50);
 const NARROW_ENDS: usize = 25;
 /// Room for both in narrow terminals.
 const NARROW_WORDS: usize = 26;
+/// Columns grow by this much at a time.
+const STEP: usize = 4;
 /// Room for the kind: `LLMNR`.
 const KIND: usize = 5;
 /// What a line that does not fit goes on with.
@@ -108,8 +110,10 @@ impl<W: Write> TextWriter<W> {
     fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
         let short = is_short(self.layout);
         let gap = if short { " " } else { "  " };
-        self.ends = grown(self.ends, columns(ends), ENDS.1);
-        self.words = grown(self.words, columns(said), if short { self.words } else { WORDS.1 });
+        // Where there is little room, none is given away.
+        let step = if short { 1 } else { STEP };
+        self.ends = grown(self.ends, columns(ends), ENDS.1, step);
+        self.words = grown(self.words, columns(said), if short { self.words } else { WORDS.1 }, step);
         let took = line.took.map_or(String::new(), |took| Took(took).to_string());
         let kind = line.kind.to_ascii_uppercase();
         let dim = self.style(Style::new().dimmed());
@@ -191,8 +195,8 @@ fn is_short(layout: Layout) -> bool {
 }
 
 /// A column grows in steps with what it must hold, so that lines stay aligned with those before as long as they can.
-fn grown(width: usize, needed: usize, most: usize) -> usize {
-    if needed > width { needed.next_multiple_of(4).min(most).max(width) } else { width }
+fn grown(width: usize, needed: usize, most: usize, step: usize) -> usize {
+    if needed > width { needed.next_multiple_of(step).min(most).max(width) } else { width }
 }
 
 /// The ends of a packet without addresses above the link.

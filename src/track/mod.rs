@@ -164,7 +164,12 @@ impl Tracker {
         carries.feed(segment, &mut |message| {
             let carried = carried(message, ends, place, seen, true);
             match message.role {
-                Role::Reply => unasked += u64::from(!exchanges.reply(&carried, sink)),
+                Role::Reply => {
+                    if !exchanges.reply(&carried, sink) {
+                        unasked += 1;
+                        say(&carried, unasked_reply(&message), sink);
+                    }
+                }
                 _ => exchanges.request(&carried, counters, sink),
             }
         });
@@ -185,9 +190,7 @@ impl Tracker {
             Role::Reply => {
                 if !self.exchanges.reply(&carried, sink) {
                     self.counters.unasked_replies += 1;
-                    let what =
-                        What::Unasked { protocol: message.protocol, subject: exchange::unasked(&message.subject) };
-                    say(&carried, what, sink);
+                    say(&carried, unasked_reply(&message), sink);
                 }
             }
             Role::Notice => say(&carried, notice(&message), sink),
@@ -256,6 +259,11 @@ fn say(carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
     sink.event(Event::Notice(Notice { place, ends, seen, what }));
 }
 
+/// A reply whose request was not seen.
+fn unasked_reply<'a>(message: &Message<'a>) -> What<'a> {
+    What::Unasked { protocol: message.protocol, subject: exchange::unasked(&message.subject) }
+}
+
 fn notice<'a>(message: &Message<'a>) -> What<'a> {
     let protocol = message.protocol;
     match message.subject {
@@ -264,7 +272,7 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
         }
         message::Subject::Neighbour { address, mac } => What::Announcement { protocol, address, mac },
         message::Subject::Dns(message) => What::Dns { protocol, message: Cow::Borrowed(message.bytes()) },
-        message::Subject::Ping { .. } => What::Unasked { protocol, subject: exchange::unasked(&message.subject) },
+        message::Subject::Ping { .. } => unasked_reply(message),
     }
 }
 

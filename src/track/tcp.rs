@@ -267,8 +267,8 @@ impl Connections {
                 self.say(slot, Stage::Opened, seen.at, sink);
                 self.close_if_done(slot, seen.at, sink);
             }
-            // One direction is not captured: what goes on without the SYN-ACK is open all the same.
-            (Side::Client, false, true) => {
+            // One direction is not captured: what goes on without the SYN-ACK, or without its acknowledgement, is open.
+            (from, false, true) if from == Side::Client || flow.phase == Phase::SynReceived => {
                 flow.phase = Phase::Open;
                 self.table.move_to(slot, LIVE, seen.at);
                 self.say(slot, Stage::Opened, seen.at, sink);

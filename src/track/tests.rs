@@ -190,6 +190,14 @@ fn a_handshake_that_the_client_leaves_is_half_open() {
 }
 
 #[test]
+fn a_connection_of_which_only_the_server_is_seen_is_open() {
+    let mut scene = Scene::new();
+    scene.see(0, &segment(true, "S.", 500, 101, &[])).see(30, &segment(true, ".", 501, 155, &[0; 9]));
+    let open = "tcp StillOpen(CaptureEnded) 0/9 bytes, 0 again";
+    assert_eq!(scene.finish(), ["tcp Opened 0/9 bytes, 0 again", open]);
+}
+
+#[test]
 fn a_connection_from_before_the_capture_is_told_by_its_ports() {
     let mut scene = Scene::new();
     scene.see(0, &segment(true, ".", 7000, 101, &[0; 10]));
