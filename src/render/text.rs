@@ -26,6 +26,8 @@ const NARROW_WORDS: usize = 26;
 const STEP: usize = 4;
 /// Room for the kind: `LLMNR`.
 const KIND: usize = 5;
+/// Between the ends.
+const ARROW: &str = " → ";
 /// What a line that does not fit goes on with.
 const INDENT: &str = "    ";
 
@@ -52,13 +54,30 @@ pub struct TextWriter<W> {
     words: usize,
     line: String,
     said: String,
+    between: String,
+}
+
+/// What is said, and the columns that it takes.
+struct Said<'a> {
+    text: &'a str,
+    width: usize,
+    style: Style,
 }
 
 impl<W: Write> TextWriter<W> {
     /// A writer that begins with an empty log.
     pub fn new(out: W, layout: Layout) -> Self {
         let (ends, words) = if is_short(layout) { (NARROW_ENDS, NARROW_WORDS) } else { (ENDS.0, WORDS.0) };
-        Self { out, layout, clock: Clock::local(), ends, words, line: String::new(), said: String::new() }
+        Self {
+            out,
+            layout,
+            clock: Clock::local(),
+            ends,
+            words,
+            line: String::new(),
+            said: String::new(),
+            between: String::new(),
+        }
     }
 
     /// Where it writes.
@@ -69,19 +88,28 @@ impl<W: Write> TextWriter<W> {
     /// Writes an event's line.
     pub fn event(&mut self, event: &Event<'_>, namer: &Namer) -> io::Result<()> {
         let line = Line::new(event, namer);
-        let short = is_short(self.layout);
-        self.said.clear();
+        // Lent out of the writer and put back, so that their memory serves every line.
+        let (mut said, mut ends) = (std::mem::take(&mut self.said), std::mem::take(&mut self.between));
+        said.clear();
+        ends.clear();
         // Writing to a String cannot fail.
-        let _ = words::write(event, namer, short, &mut self.said);
-        let ends = match (&line.client, &line.server) {
-            (Some(client), Some(server)) => self.between(client, server, line.ports, matches!(event, Event::Packet(_))),
-            _ => link_ends(event),
-        };
+        let _ = words::write(event, namer, is_short(self.layout), &mut said);
+        match (&line.client, &line.server) {
+            (Some(client), Some(server)) => {
+                // A client's port is drawn by lot: the short forms leave it out.
+                let is_packet = matches!(event, Event::Packet(_));
+                self.party(client, line.ports && (!is_short(self.layout) || is_packet), &mut ends);
+                ends.push_str(ARROW);
+                self.party(server, line.ports, &mut ends);
+            }
+            _ => link_ends(event, &mut ends),
+        }
         self.line.clear();
-        let all_said = std::mem::take(&mut self.said);
-        self.compose(&line, &ends, &escape(&all_said));
-        self.said = all_said;
-        writeln!(self.out, "{}", self.line.trim_end())
+        self.compose(&line, &ends, &escape(&said));
+        (self.said, self.between) = (said, ends);
+        self.line.truncate(self.line.trim_end().len());
+        self.line.push('\n');
+        self.out.write_all(self.line.as_bytes())
     }
 
     /// Writes a line that is not an event: what happened to the capture itself.
@@ -90,99 +118,103 @@ impl<W: Write> TextWriter<W> {
         writeln!(self.out, "{style}{}{style:#}", escape(text))
     }
 
-    fn between(&self, client: &Party<'_>, server: &Party<'_>, ports: bool, is_packet: bool) -> String {
-        // A client's port is drawn by lot: the short forms leave it out.
-        let (client_port, server_port) = (ports && (!is_short(self.layout) || is_packet), ports);
-        let end = |party: &Party<'_>, with_port: bool| {
-            let mut text = escape(&party.name).into_owned();
-            if let Some(port) = party.port.filter(|_| with_port) {
-                // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
-                text = if text.contains(':') { format!("[{text}]:{port}") } else { format!("{text}:{port}") };
+    fn party(&self, party: &Party<'_>, with_port: bool, out: &mut String) {
+        let name = escape(&party.name);
+        match party.port.filter(|_| with_port) {
+            // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+            Some(port) if name.contains(':') => drop(write!(out, "[{name}]:{port}")),
+            Some(port) => {
+                out.push_str(&name);
+                let _ = write!(out, ":{port}");
             }
-            if let Some(mac) = party.mac.filter(|_| self.layout.link_level) {
-                let _ = write!(text, " ({mac})");
-            }
-            text
-        };
-        format!("{} → {}", end(client, client_port), end(server, server_port))
+            None => out.push_str(&name),
+        }
+        if let Some(mac) = party.mac.filter(|_| self.layout.link_level) {
+            let _ = write!(out, " ({mac})");
+        }
     }
 
     fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
         let short = is_short(self.layout);
-        let gap = if short { " " } else { "  " };
+        let gap = if short { 1 } else { 2 };
         // Where there is little room, none is given away.
         let step = if short { 1 } else { STEP };
-        self.ends = grown(self.ends, columns(ends), ENDS.1, step);
-        self.words = grown(self.words, columns(said), if short { self.words } else { WORDS.1 }, step);
+        let (ends_width, said_width) = (columns(ends), columns(said));
+        self.ends = grown(self.ends, ends_width, ENDS.1, step);
+        self.words = grown(self.words, said_width, if short { self.words } else { WORDS.1 }, step);
         let took = line.took.map_or(String::new(), |took| Took(took).to_string());
-        let kind = line.kind.to_ascii_uppercase();
-        let dim = self.style(Style::new().dimmed());
-        let bold = self.style(AnsiColor::Cyan.on_default());
-        let verdict = self.style(verdict_style(line.verdict));
-        let _ = write!(self.line, "{dim}");
-        self.clock.write(line.at, short, &mut self.line);
-        let _ = write!(self.line, "{dim:#}{gap}");
-        let padding = self.ends.saturating_sub(columns(ends));
         // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
-        let kind_width = if short { KIND - 1 } else { KIND };
-        let after = kind_width.saturating_sub(kind.len()) + gap.len() - 1;
-        let _ = write!(self.line, "{ends}{:padding$}{gap}{bold}{kind}{bold:#}{:after$}", "", "");
-        let time = (if short { 12 } else { 15 }) + gap.len();
-        let rest = gap.len() * 2 + kind.len().max(kind_width);
-        let used = time + self.ends.max(columns(ends)) + rest;
-        match self.layout.width {
+        let kind_width = line.kind.len().max(if short { KIND - 1 } else { KIND });
+        let (dim, bold) = (self.style(Style::new().dimmed()), self.style(AnsiColor::Cyan.on_default()));
+        let at = line.at;
+        self.styled(dim, |this| this.clock.write(at, short, &mut this.line));
+        pad(&mut self.line, gap);
+        self.line.push_str(ends);
+        pad(&mut self.line, self.ends.saturating_sub(ends_width) + gap);
+        self.styled(bold, |this| this.line.extend(line.kind.chars().map(|char| char.to_ascii_uppercase())));
+        pad(&mut self.line, kind_width - line.kind.len() + gap);
+        let time = (if short { 12 } else { 15 }) + gap;
+        let mut used = time + self.ends.max(ends_width) + gap + kind_width + gap;
+        if self.layout.width.is_some_and(|width| time + ends_width + gap + line.kind.len() > width) {
             // Not even the ends fit: the server goes to a line of its own.
-            Some(width) if time + columns(ends) + gap.len() + kind.len() > width => {
-                let after_arrow = ends.split_once(" → ").map_or(0, |(_, server)| columns(server));
-                self.line = self.line.replacen(" → ", &format!(" →\n{INDENT}"), 1);
-                self.ending(said, &took, verdict, INDENT.len() + after_arrow + rest);
-            }
-            _ => self.ending(said, &took, verdict, used),
+            self.line = self.line.replacen(ARROW, &format!(" →\n{INDENT}"), 1);
+            let server = ends.split_once(ARROW).map_or(0, |(_, server)| columns(server));
+            used = INDENT.len() + server + gap + kind_width + gap;
         }
+        let said = Said { text: said, width: said_width, style: self.style(verdict_style(line.verdict)) };
+        self.ending(&said, &took, used);
     }
 
     /// What was said and how long it took; on further lines where the terminal is too narrow.
-    fn ending(&mut self, said: &str, took: &str, verdict: Style, used: usize) {
-        let (open, close) = (verdict.render(), verdict.render_reset());
-        let _ = write!(self.line, " ");
-        let padding = self.words.saturating_sub(columns(said));
-        let needed = used + columns(said).max(self.words) + 2 + columns(took).max(9);
+    fn ending(&mut self, said: &Said<'_>, took: &str, used: usize) {
+        // Times are plain ASCII.
+        let fits = |needed| self.layout.width.is_none_or(|width| used + needed <= width);
+        let column = self.words.max(said.width) + 2 + took.len().max(9);
         match self.layout.width {
-            Some(width) if used + columns(said) + 1 + columns(took) > width => {
-                self.wrapped(said, took, verdict, used, width);
-            }
+            Some(width) if !fits(said.width + 1 + took.len()) => return self.wrapped(said, took, used, width),
             // Too narrow for the column: the time stands at the right edge.
-            Some(width) if needed > width => {
-                let padding = width - used - columns(said) - columns(took);
-                let _ = write!(self.line, "{open}{said}{close}{:padding$}{took}", "");
-            }
-            _ if took.is_empty() => {
-                let _ = write!(self.line, "{open}{said}{close}");
+            Some(width) if !fits(column) => {
+                self.styled(said.style, |this| this.line.push_str(said.text));
+                pad(&mut self.line, width - used - said.width - took.len());
             }
             _ => {
-                let _ = write!(self.line, "{open}{said}{close}{:padding$}  {took:>9}", "");
+                self.styled(said.style, |this| this.line.push_str(said.text));
+                pad(&mut self.line, column - said.width - took.len());
             }
         }
+        self.line.push_str(took);
     }
 
-    fn wrapped(&mut self, said: &str, took: &str, verdict: Style, used: usize, width: usize) {
-        let (open, close) = (verdict.render(), verdict.render_reset());
+    fn wrapped(&mut self, said: &Said<'_>, took: &str, used: usize, width: usize) {
         let mut column = used;
-        let all = said.split(' ').chain(Some(took).filter(|took| !took.is_empty()));
+        let all = said.text.split(' ').chain(Some(took).filter(|took| !took.is_empty()));
         for (nth, word) in all.enumerate() {
             if column + columns(word) > width && column > INDENT.len() {
                 self.line.truncate(self.line.trim_end().len());
-                let _ = write!(self.line, "\n{INDENT}");
+                self.line.push('\n');
+                self.line.push_str(INDENT);
                 column = INDENT.len();
             }
             if nth == 0 {
-                let _ = write!(self.line, "{open}");
+                let _ = write!(self.line, "{}", said.style);
             }
-            let _ = write!(self.line, "{word} ");
+            self.line.push_str(word);
+            self.line.push(' ');
             column += columns(word) + 1;
         }
         self.line.truncate(self.line.trim_end().len());
-        let _ = write!(self.line, "{close}");
+        let _ = write!(self.line, "{:#}", said.style);
+    }
+
+    /// What `write` writes, in a style.
+    fn styled(&mut self, style: Style, write: impl FnOnce(&mut Self)) {
+        if self.layout.color {
+            let _ = write!(self.line, "{style}");
+        }
+        write(self);
+        if self.layout.color {
+            let _ = write!(self.line, "{style:#}");
+        }
     }
 
     fn style(&self, style: Style) -> Style {
@@ -199,11 +231,18 @@ fn grown(width: usize, needed: usize, most: usize, step: usize) -> usize {
     if needed > width { needed.next_multiple_of(step).min(most).max(width) } else { width }
 }
 
+/// Appends spaces.
+fn pad(line: &mut String, spaces: usize) {
+    line.extend(std::iter::repeat_n(' ', spaces));
+}
+
 /// The ends of a packet without addresses above the link.
-fn link_ends(event: &Event<'_>) -> String {
-    let Event::Packet(packet) = event else { return String::new() };
+fn link_ends(event: &Event<'_>, out: &mut String) {
+    let Event::Packet(packet) = event else { return };
     let end = |mac: Option<crate::address::MacAddr>| mac.map_or_else(|| "?".to_owned(), |mac| mac.to_string());
-    format!("{} → {}", end(packet.macs.0), end(packet.macs.1))
+    out.push_str(&end(packet.macs.0));
+    out.push_str(ARROW);
+    out.push_str(&end(packet.macs.1));
 }
 
 fn verdict_style(verdict: Verdict) -> Style {
