@@ -306,6 +306,26 @@ fn a_live_pipe_is_told_while_it_is_open() {
 }
 
 #[test]
+fn ctrl_c_ends_a_pipe_that_is_silent_with_the_summary() {
+    let bytes = std::fs::read(capture("ping-by-name")).unwrap();
+    let mut child = start(&["replay", "-"]);
+    let mut stdin = child.stdin.take().unwrap();
+    // All but the end of the last block: it is left in the middle of a record, which is nobody's fault.
+    stdin.write_all(&bytes[..bytes.len() - 10]).unwrap();
+    let mut log = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    log.read_line(&mut first).unwrap();
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let (mut rest, mut messages) = (String::new(), String::new());
+    log.read_to_string(&mut rest).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut messages).unwrap();
+    assert_eq!((child.wait().unwrap().code(), messages.as_str()), (Some(0), ""));
+    assert!(rest.contains(" packets"), "{rest}");
+    drop(stdin);
+}
+
+#[test]
 fn the_help_is_as_it_was() {
     let mut wrong = Vec::new();
     for (name, arguments) in [

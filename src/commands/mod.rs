@@ -4,6 +4,7 @@ mod output;
 mod plan;
 mod replay;
 mod starting;
+mod stdin;
 mod tap;
 mod targets;
 mod watch;

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{Output, ended};
+use super::stdin::Stdin;
 use super::{Messages, Streams, limits};
 use crate::capture::file::{FileSource, Merged};
-use crate::capture::{Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
+use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
 use crate::docker;
@@ -25,6 +26,7 @@ const BAR_EVERY: u64 = 1 << 16;
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
+    let stop = stop_on_signals();
     let mut whole = true;
     let mut files = Vec::new();
     let names: Vec<_> = arguments.files.iter().chain(&arguments.read).collect();
@@ -33,7 +35,7 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
         return ExitCode::from(2);
     }
     for name in &names {
-        match open(name) {
+        match open(name, &stop) {
             Ok(file) => files.push(file),
             Err(error) => {
                 streams.messages.say(&error.to_string());
@@ -47,14 +49,16 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     let is_live = names.iter().any(|name| name.as_os_str() == "-");
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
     let bar = bar(&files, arguments, &streams);
-    let replay = Story { output, undecoded: Vec::new(), known: None, words: String::new() };
+    let replay = Story { output, stop, undecoded: Vec::new(), known: None, words: String::new() };
     whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
     if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn open(name: &Path) -> Result<FileSource, crate::capture::Error> {
+fn open(name: &Path, stop: &Arc<AtomicBool>) -> Result<FileSource, Error> {
     if name.as_os_str() == "-" {
-        FileSource::from_reader(Box::new(io::stdin()), "standard input", 0)
+        let name = "standard input";
+        let stdin = Stdin::new(Arc::clone(stop)).map_err(|source| Error::Io { name: name.to_owned(), source })?;
+        FileSource::from_reader(Box::new(stdin), name, 0)
     } else {
         FileSource::open(name, 0)
     }
@@ -74,6 +78,8 @@ fn bar(files: &[FileSource], arguments: &cli::Replay, streams: &Streams) -> Opti
 /// The log of capture files, as it is told.
 struct Story {
     output: Output,
+    /// Set when the log is to end.
+    stop: Arc<AtomicBool>,
     undecoded: Vec<(LinkType, u64)>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
@@ -89,11 +95,10 @@ impl Story {
         messages: &mut Messages,
         bar: Option<&ProgressBar>,
     ) -> bool {
-        let stop = stop_on_signals();
         let mut tracker = Tracker::new(limits(&arguments.output));
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
         let mut packets: u64 = 0;
-        while left > 0 && !self.output.has_failed() && !stop.load(Ordering::Relaxed) {
+        while left > 0 && !self.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
             match files.next() {
                 Ok(Next::Frame(frame, tap)) => {
                     self.frame(&frame, tap, &mut tracker);
@@ -118,7 +123,9 @@ impl Story {
         let counters = tracker.counters().clone();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0 };
         let written = ended(self.output.finish(&totals), messages);
-        let errors = files.take_errors();
+        let mut errors = files.take_errors();
+        // A pipe that was left in the middle of a packet was not cut.
+        errors.retain(|error| !(self.stop.load(Ordering::Relaxed) && matches!(error, Error::Cut { .. })));
         for error in &errors {
             messages.say(&error.to_string());
         }
