@@ -266,3 +266,41 @@ fn a_clock_that_steps_back_gives_no_negative_latency() {
     scene.see(5_000_000, &ping(false, 0)).see(1_000_000, &ping(true, 0));
     assert_eq!(scene.finish(), ["ping answered 0us x1 (1, 2)"]);
 }
+
+#[test]
+fn what_is_asked_of_a_group_is_answered_by_one() {
+    let group = [224, 0, 0, 252];
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, group, (50000, 5355), &dns(9, false, 1)));
+    scene.see(40, &udp(A, B, (5355, 50000), &dns(9, true, 1)));
+    assert_eq!(scene.finish(), ["llmnr answered 40us x1 (1, 2)"]);
+}
+
+#[test]
+fn multicast_dns_is_told_message_by_message() {
+    let group = [224, 0, 0, 251];
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, group, (5353, 5353), &dns(0, false, 12)));
+    scene.see(40, &udp(A, group, (5353, 5353), &dns(0, true, 12)));
+    assert_eq!(scene.finish(), ["dns", "dns"]);
+}
+
+#[test]
+fn a_neighbour_is_asked_for_at_its_group_and_answers_itself() {
+    let (asker, target) = ([0xfd; 16], [0xfe; 16]);
+    let message = |from: [u8; 16], to: [u8; 16], kind: u8, flags: u8, option: u8| {
+        let mut body = target.to_vec();
+        body.extend([option, 1, 2, 0, 0, 0, 0, 1]);
+        let mut frame = Vec::new();
+        let ip = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv6(from, to, 255);
+        ip.icmpv6_raw(kind, 0, [flags, 0, 0, 0]).write(&mut frame, &body).unwrap();
+        frame
+    };
+    let mut group = [0; 16];
+    (group[0], group[1], group[11], group[12]) = (0xff, 2, 1, 0xff);
+    let mut scene = Scene::new();
+    scene.see(0, &message(asker, group, 135, 0, 1)).see(30, &message(target, asker, 136, 0x60, 2));
+    // Duplicate address detection hopes for no answer.
+    scene.see(50, &message([0; 16], group, 135, 0, 1));
+    assert_eq!(scene.finish(), ["nd answered 30us x1 (1, 2)", "probe"]);
+}
