@@ -67,7 +67,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+/// Whole nanoseconds of a time span, at most [`u64::MAX`]: 584 years.
+pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

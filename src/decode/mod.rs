@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 pub use arp::Arp;
 pub use icmp::Icmp;
 pub use ip::{Fragment, Ip};
-pub use link::Link;
+pub use link::{Link, supports};
 pub use tcp::Tcp;
 pub use udp::Udp;
 
@@ -139,11 +139,6 @@ impl std::fmt::Display for Stop {
             Self::Invalid { layer, why } => write!(f, "invalid {}: {why}", layer.name()),
         }
     }
-}
-
-/// Whether frames of that link type can be decoded.
-pub const fn supports(link: crate::capture::LinkType) -> bool {
-    link::supports(link)
 }
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].

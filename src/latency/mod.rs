@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::time::nanos;
+
 /// The longest time that is told from longer ones.
 const MAX: Duration = Duration::from_secs(3600);
 /// Values are told apart to this many decimal digits.
@@ -34,7 +36,7 @@ impl Spread {
         self.max = self.max.max(time);
         self.count += 1;
         if let Some(histogram) = &mut self.histogram {
-            histogram.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1));
+            histogram.saturating_record(nanos(time).max(1));
         }
     }
 

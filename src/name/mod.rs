@@ -98,11 +98,6 @@ impl Namer {
         }
     }
 
-    /// The network that a tap carries.
-    pub fn network_of(&self, place: Place) -> Option<&str> {
-        self.taps.get(&place.tap)?.network.as_deref()
-    }
-
     /// What an end is called at that place and time.
     pub fn party(&self, end: Endpoint, mac: Option<MacAddr>, place: Place, at: Timestamp) -> Party<'_> {
         let tap = self.taps.get(&place.tap);

@@ -1,6 +1,6 @@
 //! The names of one source: those of the live daemon, or those that one capture file carries.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ahash::AHashMap;
@@ -54,7 +54,9 @@ impl Names {
             if is_ours { None } else { directory.container_at(None, address, at) }
         });
         match (found, address, mac) {
-            (None, IpAddr::V6(v6), Some(mac)) if is_link_local(v6) => container_by_mac(directory, network, mac),
+            (None, IpAddr::V6(v6), Some(mac)) if v6.is_unicast_link_local() => {
+                container_by_mac(directory, network, mac)
+            }
             _ => found,
         }
     }
@@ -121,8 +123,4 @@ fn container_by_mac<'a>(
             .iter()
             .any(|endpoint| endpoint.mac == Some(mac) && network.is_none_or(|network| *network == endpoint.network))
     })
-}
-
-const fn is_link_local(address: Ipv6Addr) -> bool {
-    address.is_unicast_link_local()
 }

@@ -8,6 +8,7 @@ use super::line::Line;
 use super::units::UtcClock;
 use crate::decode::dns;
 use crate::name::{Namer, Party};
+use crate::time::nanos;
 use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, Handshake, IcmpError, Lookup, Missing, Notice,
     Outcome, PacketLine, Remaining, Side, Stage, Subject, What,
@@ -241,10 +242,6 @@ fn latency(event: &Event<'_>, line: &Line<'_>) -> Option<u64> {
     line.took.filter(|_| is_latency).map(nanos)
 }
 
-fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 fn details(event: &Event<'_>) -> (Vec<u64>, Details) {
     match event {
         Event::Exchange(exchange) => exchange_details(exchange),
@@ -329,8 +326,8 @@ fn connection_details(connection: &Connection) -> (Vec<u64>, Details) {
         .halves()
         .map(|(there, back)| Shaken { syn_to_syn_ack_ns: nanos(there), syn_ack_to_ack_ns: nanos(back) });
     let by = match connection.stage {
-        Stage::Closed { by } | Stage::Reset { by } => Some(side(by)),
-        Stage::Refused => Some(side(Side::Server)),
+        Stage::Closed { by } | Stage::Reset { by } => Some(by.name()),
+        Stage::Refused => Some(Side::Server.name()),
         _ => None,
     };
     let missing = match connection.stage {
@@ -410,12 +407,5 @@ const fn remaining(why: Remaining) -> &'static str {
         Remaining::CaptureEnded => "capture_ended",
         Remaining::TableFull => "table_full",
         Remaining::Replaced => "replaced",
-    }
-}
-
-const fn side(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::name::{Namer, Party};
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Stage, What,
+    Connection, DatagramStage, Datagrams, Ends, Event, Exchange, Notice, Outcome, PacketLine, Place, Stage, What,
 };
 
 /// How an event ended, for colours and for `outcome` in JSON.
@@ -61,10 +61,11 @@ impl<'a> Line<'a> {
             Outcome::Failed(_) => ("failed", Verdict::Bad),
             Outcome::Unanswered(_) => ("unanswered", Verdict::Missing),
         };
+        let (client, server) = parties(namer, ends, *place, request.at);
         Self {
             at: request.at,
-            client: Some(namer.party(ends.client, ends.client_mac, *place, request.at)),
-            server: Some(namer.party(ends.server, ends.server_mac, *place, request.at)),
+            client: Some(client),
+            server: Some(server),
             kind: exchange.protocol.protocol().name(),
             outcome,
             verdict,
@@ -94,16 +95,8 @@ impl<'a> Line<'a> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => ("unanswered", Verdict::Missing),
             Stage::StillOpen(_) => ("open", Verdict::Neutral),
         };
-        Self {
-            at,
-            client: Some(namer.party(ends.client, ends.client_mac, *place, first.at)),
-            server: Some(namer.party(ends.server, ends.server_mac, *place, first.at)),
-            kind: "tcp",
-            outcome,
-            verdict,
-            took,
-            ports: true,
-        }
+        let (client, server) = parties(namer, ends, *place, first.at);
+        Self { at, client: Some(client), server: Some(server), kind: "tcp", outcome, verdict, took, ports: true }
     }
 
     fn datagrams(datagrams: &Datagrams, namer: &'a Namer) -> Self {
@@ -115,16 +108,8 @@ impl<'a> Line<'a> {
             DatagramStage::Idle => (last.at, whole, "closed", Verdict::Good),
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
-        Self {
-            at,
-            client: Some(namer.party(ends.client, ends.client_mac, *place, first.at)),
-            server: Some(namer.party(ends.server, ends.server_mac, *place, first.at)),
-            kind: "udp",
-            outcome,
-            verdict,
-            took,
-            ports: true,
-        }
+        let (client, server) = parties(namer, ends, *place, first.at);
+        Self { at, client: Some(client), server: Some(server), kind: "udp", outcome, verdict, took, ports: true }
     }
 
     fn notice(notice: &Notice<'_>, namer: &'a Namer) -> Self {
@@ -137,10 +122,11 @@ impl<'a> Line<'a> {
             What::IcmpError { .. } => "icmp",
         };
         let failure = matches!(what, What::IcmpError { error, .. } if error.reason.is_failure());
+        let (client, server) = parties(namer, ends, *place, seen.at);
         Self {
             at: seen.at,
-            client: Some(namer.party(ends.client, ends.client_mac, *place, seen.at)),
-            server: Some(namer.party(ends.server, ends.server_mac, *place, seen.at)),
+            client: Some(client),
+            server: Some(server),
             kind,
             outcome: "notice",
             verdict: if failure { Verdict::Bad } else { Verdict::Neutral },
@@ -163,4 +149,10 @@ impl<'a> Line<'a> {
             ports: true,
         }
     }
+}
+
+/// What both ends are called at that place and time.
+fn parties<'a>(namer: &'a Namer, ends: &Ends, place: Place, at: Timestamp) -> (Party<'a>, Party<'a>) {
+    let client = namer.party(ends.client, ends.client_mac, place, at);
+    (client, namer.party(ends.server, ends.server_mac, place, at))
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::units::{Count, Took};
 use crate::capture::Drops;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::decode::{icmp, ip, link};
 use crate::latency::Spread;
+use crate::time::nanos;
 use crate::track::event::{Connection, DatagramStage, Event, Exchange, Missing, Outcome, Stage};
 use crate::track::{Counters, PassedOver};
 
@@ -23,18 +24,19 @@ pub struct Summary {
 }
 
 /// The exchanges of one protocol.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Exchanges {
     answered: u64,
     failed: u64,
     unanswered: u64,
     /// Still waited for when the capture ended.
     waiting: u64,
+    #[serde(rename = "latency_ns", serialize_with = "spread_ns")]
     latency: Spread,
 }
 
 /// The TCP connections.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Tcp {
     opened: u64,
     before_capture: u64,
@@ -45,12 +47,14 @@ struct Tcp {
     unanswered: u64,
     open: u64,
     retransmissions: u64,
+    #[serde(rename = "handshake_ns", serialize_with = "spread_ns")]
     handshake: Spread,
 }
 
 /// The UDP flows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 struct Udp {
+    #[serde(rename = "flows")]
     began: u64,
     failed: u64,
 }
@@ -119,20 +123,9 @@ impl Summary {
     }
 
     /// The summary for programs: see docs/output.md.
-    pub fn to_json(&self, totals: &Totals) -> impl Serialize + use<> {
+    pub fn to_json(&self, totals: &Totals) -> impl Serialize {
         let exchanges = (0..).map(ProtocolId).zip(&self.exchanges).filter(|(_, exchanges)| exchanges.total() > 0);
-        let exchanges = exchanges.map(|(protocol, exchanges)| {
-            let Exchanges { answered, failed, unanswered, waiting, latency } = exchanges;
-            let json = JsonExchanges {
-                answered: *answered,
-                failed: *failed,
-                unanswered: *unanswered,
-                waiting: *waiting,
-                latency_ns: json_spread(latency),
-            };
-            (protocol.protocol().name(), json)
-        });
-        let tcp = &self.tcp;
+        let exchanges = exchanges.map(|(protocol, exchanges)| (protocol.protocol().name(), exchanges));
         JsonSummary {
             kind: "summary",
             packets: totals.counters.packets + totals.undecoded_packets(),
@@ -146,19 +139,8 @@ impl Summary {
             refused_streams: totals.counters.refused_streams,
             unasked_replies: totals.counters.unasked_replies,
             exchanges: exchanges.collect(),
-            tcp: JsonTcp {
-                opened: tcp.opened,
-                before_capture: tcp.before_capture,
-                closed: tcp.closed,
-                reset: tcp.reset,
-                refused: tcp.refused,
-                failed: tcp.failed,
-                unanswered: tcp.unanswered,
-                open: tcp.open,
-                retransmissions: tcp.retransmissions,
-                handshake_ns: json_spread(&tcp.handshake),
-            },
-            udp: JsonUdp { flows: self.udp.began, failed: self.udp.failed },
+            tcp: &self.tcp,
+            udp: &self.udp,
             passed_over: totals.passed_over().into_iter().collect(),
             undecoded: totals.undecoded_by_link(),
         }
@@ -319,7 +301,7 @@ fn unnamed(what: PassedOver) -> String {
 }
 
 #[derive(Serialize)]
-struct JsonSummary {
+struct JsonSummary<'a> {
     kind: &'static str,
     packets: u64,
     bytes: u64,
@@ -331,40 +313,11 @@ struct JsonSummary {
     evicted_pending: u64,
     refused_streams: u64,
     unasked_replies: u64,
-    exchanges: BTreeMap<&'static str, JsonExchanges>,
-    tcp: JsonTcp,
-    udp: JsonUdp,
+    exchanges: BTreeMap<&'static str, &'a Exchanges>,
+    tcp: &'a Tcp,
+    udp: &'a Udp,
     passed_over: BTreeMap<String, u64>,
     undecoded: BTreeMap<String, u64>,
-}
-
-#[derive(Serialize)]
-struct JsonExchanges {
-    answered: u64,
-    failed: u64,
-    unanswered: u64,
-    waiting: u64,
-    latency_ns: Option<JsonSpread>,
-}
-
-#[derive(Serialize)]
-struct JsonTcp {
-    opened: u64,
-    before_capture: u64,
-    closed: u64,
-    reset: u64,
-    refused: u64,
-    failed: u64,
-    unanswered: u64,
-    open: u64,
-    retransmissions: u64,
-    handshake_ns: Option<JsonSpread>,
-}
-
-#[derive(Serialize)]
-struct JsonUdp {
-    flows: u64,
-    failed: u64,
 }
 
 #[derive(Serialize)]
@@ -374,8 +327,8 @@ struct JsonSpread {
     max: u64,
 }
 
-fn json_spread(spread: &Spread) -> Option<JsonSpread> {
-    let nanos = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let (min, median, max) = spread.min_median_max()?;
-    Some(JsonSpread { min: nanos(min), median: nanos(median), max: nanos(max) })
+/// A spread in nanoseconds; null before the first value.
+fn spread_ns<S: Serializer>(spread: &Spread, serializer: S) -> Result<S::Ok, S::Error> {
+    let json = |(min, median, max)| JsonSpread { min: nanos(min), median: nanos(median), max: nanos(max) };
+    spread.min_median_max().map(json).serialize(serializer)
 }

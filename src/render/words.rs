@@ -10,7 +10,7 @@ use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Notice, Outcome,
-    Place, Remaining, Side, Stage, Subject, What,
+    Place, Remaining, Stage, Subject, What,
 };
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
@@ -127,12 +127,12 @@ impl Words<'_> {
             Stage::Closed { by } => {
                 match self.short {
                     true => self.out.push_str("closed: "),
-                    false => write!(self.out, "closed by {}: ", side(by))?,
+                    false => write!(self.out, "closed by {}: ", by.name())?,
                 }
                 self.traffic(connection)
             }
             Stage::Reset { by } => {
-                write!(self.out, "reset by {}: ", side(by))?;
+                write!(self.out, "reset by {}: ", by.name())?;
                 self.traffic(connection)
             }
             Stage::Refused => self.out.write_str("refused (RST)"),
@@ -223,13 +223,6 @@ impl Words<'_> {
         }
         self.out.push_str(if self.short { " (unasked)" } else { " (its request was not seen)" });
         Ok(())
-    }
-}
-
-const fn side(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
     }
 }
 

@@ -259,6 +259,16 @@ pub enum Side {
     Server,
 }
 
+impl Side {
+    /// `client` or `server`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// A TCP connection at its opening or its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {

@@ -25,7 +25,7 @@ use crate::decode::{Ip, Network, Packet, Transport};
 use crate::time::Timestamp;
 
 pub use event::Event;
-use event::{Ends, IcmpError, Notice, Place, Seen, Side, What};
+use event::{Ends, IcmpError, Notice, Place, Seen, What};
 pub use limits::{Counters, Limits, PassedOver};
 pub use lines::packet_line;
 
@@ -307,17 +307,6 @@ fn place(packet: &Packet<'_>) -> Place {
 
 fn seen(packet: &Packet<'_>) -> Seen {
     Seen { at: packet.at, number: packet.number }
-}
-
-impl Side {
-    /// The other end.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{
-    Connection, Direction, Ends, Event, Handshake, IcmpError, Missing, Place, Remaining, Seen, Side, Stage,
-};
+use super::event::{Connection, Ends, Event, Handshake, IcmpError, Missing, Place, Remaining, Seen, Side, Stage};
 use super::segment::Half;
 use super::stream::Stream;
 use super::table::{Slot, Table};
@@ -373,16 +371,12 @@ impl Connections {
             handshake: flow.handshake,
             first: flow.first,
             last: flow.last,
-            there: direction(&flow.client),
-            back: direction(&flow.server),
+            there: flow.client.direction,
+            back: flow.server.direction,
             before_capture: flow.before_capture,
             known_at,
         }));
     }
-}
-
-fn direction(half: &Half) -> Direction {
-    half.direction
 }
 
 fn unfinished(phase: Phase, why: Missing) -> Stage {
