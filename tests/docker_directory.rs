@@ -51,7 +51,7 @@ impl Lab {
 
     fn run(&self, name: &str, options: &[&str]) -> String {
         let name = self.name(name);
-        let command = ["busybox", "sleep", "60"];
+        let command = ["bridgetap-lab-busybox", "sleep", "60"];
         docker(&[&["run", "-d", "--pull=never", "--stop-timeout=0", "--name", &name], options, &command].concat());
         name
     }
@@ -132,7 +132,7 @@ fn a_container_is_followed_through_its_life() {
     let network = started.network_by_name(&one).unwrap();
     let first = address(container, &network.id);
     assert_eq!(container.compose, Some(("shop".into(), "web".into())));
-    assert_eq!(container.image, "busybox");
+    assert_eq!(container.image, "bridgetap-lab-busybox");
     assert!(container.endpoints[0].aliases.iter().any(|alias| alias == "db"), "{container:?}");
     assert!(container.endpoints[0].mac.is_some());
     let ports: Vec<_> = container.published.iter().map(|port| (port.container_port, port.protocol)).collect();
@@ -213,7 +213,7 @@ fn a_container_that_lives_shortly_is_seen() {
     let one = lab.network("one", &[]);
     let (_watch, changes) = watch();
     let name = lab.name("short");
-    docker(&["run", "--rm", "--pull=never", "--name", &name, "--network", &one, "busybox", "sleep", "0.3"]);
+    docker(&["run", "--rm", "--pull=never", "--name", &name, "--network", &one, "bridgetap-lab-busybox", "sleep", "0.3"]);
     let seen = soon("a short life", &changes, |found| found.container_by_name(&name).is_some());
     let found = seen.container_by_name(&name).unwrap();
     assert_eq!(found.endpoints.len(), 1, "{found:?}");
