@@ -213,7 +213,18 @@ fn a_container_that_lives_shortly_is_seen() {
     let one = lab.network("one", &[]);
     let (_watch, changes) = watch();
     let name = lab.name("short");
-    docker(&["run", "--rm", "--pull=never", "--name", &name, "--network", &one, "bridgetap-lab-busybox", "sleep", "0.3"]);
+    docker(&[
+        "run",
+        "--rm",
+        "--pull=never",
+        "--name",
+        &name,
+        "--network",
+        &one,
+        "bridgetap-lab-busybox",
+        "sleep",
+        "0.3",
+    ]);
     let seen = soon("a short life", &changes, |found| found.container_by_name(&name).is_some());
     let found = seen.container_by_name(&name).unwrap();
     assert_eq!(found.endpoints.len(), 1, "{found:?}");

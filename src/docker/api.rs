@@ -11,7 +11,7 @@ use bollard::models::{
 };
 
 use crate::address::MacAddr;
-use crate::docker::directory::{Binding, Container, ContainerId, Endpoint, Network, NetworkId, Protocol, Subnet};
+use crate::docker::directory::{Binding, Container, ContainerId, Endpoint, Link, Network, NetworkId, Protocol, Subnet};
 use crate::docker::host::HostInterfaces;
 
 /// Option of a network that names its bridge (moby, libnetwork/drivers/bridge/labels.go).
@@ -28,18 +28,21 @@ pub(crate) fn container(found: ContainerInspectResponse, namespace: Option<Strin
     let config = found.config.unwrap_or_default();
     let settings = found.network_settings.unwrap_or_default();
     let name = bare_name(&found.name.unwrap_or_default());
+    let networks = settings.networks.unwrap_or_default();
+    let links = links(found.host_config.and_then(|host| host.links), &networks);
     Some(Container {
         id: ContainerId(id.into()),
         image: config.image.or(found.image).unwrap_or_default(),
         compose: config.labels.as_ref().and_then(compose),
-        endpoints: endpoints(settings.networks.unwrap_or_default(), &name),
+        endpoints: endpoints(networks, &name),
         published: published(settings.ports.unwrap_or_default()),
+        links,
         name,
         namespace,
     })
 }
 
-/// What the list of containers says of one: all but aliases and namespace.
+/// What the list of containers says of one: all but aliases, links and namespace.
 pub(crate) fn container_of_list(found: ContainerSummary) -> Option<Container> {
     let id = found.id.filter(|id| !id.is_empty())?;
     let names = found.names.unwrap_or_default();
@@ -53,6 +56,7 @@ pub(crate) fn container_of_list(found: ContainerSummary) -> Option<Container> {
         compose: found.labels.as_ref().and_then(compose),
         endpoints: endpoints(networks, &name),
         published: sorted(found.ports.unwrap_or_default().iter().filter_map(listed_port).collect()),
+        links: Vec::new(),
         name,
         namespace: None,
     })
@@ -80,6 +84,8 @@ pub(crate) fn network(found: ApiNetwork, host: &HostInterfaces) -> Option<Networ
     Some(Network {
         name_service: !(is_default_bridge || matches!(driver.as_str(), "host" | "null")),
         internal: found.internal.unwrap_or_default(),
+        scope: found.scope.unwrap_or_default(),
+        options: options.into_iter().collect(),
         id: NetworkId(id.into()),
         name,
         driver,
@@ -97,6 +103,7 @@ pub(crate) fn listed(found: NetworkInspect) -> ApiNetwork {
         driver: found.driver,
         ipam: found.ipam,
         internal: found.internal,
+        scope: found.scope,
         config_only: found.config_only,
         options: found.options,
         ..ApiNetwork::default()
@@ -151,6 +158,22 @@ fn endpoint(settings: EndpointSettings, name: &str) -> Option<Endpoint> {
         mac: settings.mac_address.as_deref().and_then(MacAddr::parse),
         aliases,
     })
+}
+
+/// The links of the default bridge and those of user-defined networks, which the API keeps apart.
+fn links(legacy: Option<Vec<String>>, networks: &HashMap<String, EndpointSettings>) -> Vec<Link> {
+    let of_networks = networks.values().filter_map(|settings| settings.links.as_ref()).flatten();
+    let mut links: Vec<_> = legacy.iter().flatten().chain(of_networks).filter_map(|text| link(text)).collect();
+    links.sort_unstable();
+    links.dedup();
+    links
+}
+
+/// Reads `/web:/client/alias` of the default bridge and `web:alias` of a user-defined network.
+fn link(text: &str) -> Option<Link> {
+    let (container, alias) = text.split_once(':')?;
+    let alias = alias.rsplit('/').next()?;
+    Some(Link { container: bare_name(container), alias: alias.to_owned() })
 }
 
 fn parse_address(text: Option<&str>) -> Option<IpAddr> {

@@ -3,11 +3,12 @@ use super::*;
 /// As Engine 20.10 gives it, shortened.
 const INSPECTED: &str = r#"{"Id":"3a2a906b1ae3","Name":"/web","Image":"sha256:0636","State":{"Running":true,"Pid":7},
  "Config":{"Image":"busybox","Labels":{"com.docker.compose.project":"p","com.docker.compose.service":"s"}},
+ "HostConfig":{"Links":["/database:/web/db"]},
  "NetworkSettings":{"SandboxKey":"/var/run/docker/netns/42400eee97b5","Ports":{"99/tcp":null,
   "81/udp":[{"HostIp":"127.0.0.1","HostPort":"18081"}],
   "80/tcp":[{"HostIp":"::","HostPort":"18080"},{"HostIp":"0.0.0.0","HostPort":"18080"}]},
   "Networks":{"b":{"Aliases":null,"NetworkID":"bbb","IPAddress":"","GlobalIPv6Address":"","MacAddress":""},
-   "a":{"Aliases":["db","3a2a906b1ae3"],"DNSNames":["web","db"],"NetworkID":"aaa","IPAddress":"172.18.0.2",
+   "a":{"Aliases":["db","3a2a906b1ae3"],"DNSNames":["web","db"],"Links":["cache:redis"],"NetworkID":"aaa","IPAddress":"172.18.0.2",
     "GlobalIPv6Address":"fd00::2","MacAddress":"02:42:ac:12:00:02"}}}}"#;
 
 #[test]
@@ -22,6 +23,8 @@ fn an_inspected_container_is_whole() {
     let ports: Vec<_> = found.published.iter().map(|port| (port.host_address.to_string(), port.host_port)).collect();
     assert_eq!(ports, [("0.0.0.0".into(), 18080), ("::".into(), 18080), ("127.0.0.1".into(), 18081)]);
     assert_eq!(found.published[2].protocol, Protocol::Udp);
+    let links: Vec<_> = found.links.iter().map(|link| (link.container.as_str(), link.alias.as_str())).collect();
+    assert_eq!(links, [("cache", "redis"), ("database", "db")]);
 }
 
 #[test]
@@ -31,7 +34,7 @@ fn a_stopped_container_is_none() {
 }
 
 #[test]
-fn a_listed_container_differs_in_aliases_and_namespace_only() {
+fn a_listed_container_differs_in_aliases_links_and_namespace_only() {
     let listed = r#"{"Id":"3a2a906b1ae3","Names":["/other/alias","/web"],"Image":"busybox","Labels":
      {"com.docker.compose.project":"p","com.docker.compose.service":"s"},"Ports":[
       {"IP":"0.0.0.0","PrivatePort":80,"PublicPort":18080,"Type":"tcp"},{"PrivatePort":99,"Type":"tcp"},
@@ -42,6 +45,7 @@ fn a_listed_container_differs_in_aliases_and_namespace_only() {
     let listed = container_of_list(serde_json::from_str(listed).unwrap()).unwrap();
     let mut inspected = container(serde_json::from_str(INSPECTED).unwrap(), None).unwrap();
     inspected.endpoints[0].aliases.clear();
+    inspected.links.clear();
     assert_eq!(listed, inspected);
 }
 

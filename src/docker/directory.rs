@@ -1,6 +1,6 @@
 //! The Directory: networks, containers and their addresses, with the time for which each was true.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -93,6 +93,10 @@ pub struct Network {
     pub name_service: bool,
     /// Created with `--internal`.
     pub internal: bool,
+    /// `local`, or `swarm` for a network that spans the nodes of a swarm.
+    pub scope: String,
+    /// The driver's options, as `docker network create -o` sets them, by name.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A transport protocol that a port is published for.
@@ -132,6 +136,15 @@ pub struct Endpoint {
     pub aliases: Vec<String>,
 }
 
+/// A link to another container, made with `--link`: the name by which this one knows that one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// The other container's name.
+    pub container: String,
+    /// What it is called here.
+    pub alias: String,
+}
+
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
@@ -147,6 +160,8 @@ pub struct Container {
     pub endpoints: Vec<Endpoint>,
     /// Its published ports.
     pub published: Vec<Binding>,
+    /// The containers that it knows by another name, sorted.
+    pub links: Vec<Link>,
     /// Path of its network namespace on this machine (`SandboxKey`, or `/proc/PID/ns/net`), where it runs here.
     pub namespace: Option<String>,
 }

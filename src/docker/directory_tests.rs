@@ -19,6 +19,8 @@ fn net(name: &str, subnet: &str, gateway: &str) -> Network {
         gateways: vec![ip(gateway)],
         name_service: true,
         internal: false,
+        scope: "local".into(),
+        options: BTreeMap::new(),
     }
 }
 
@@ -41,6 +43,7 @@ fn container(id: &str, name: &str, places: &[(&str, &str)]) -> Container {
         compose: None,
         endpoints: places.iter().map(place).collect(),
         published: Vec::new(),
+        links: Vec::new(),
         namespace: None,
     }
 }

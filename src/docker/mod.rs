@@ -18,7 +18,7 @@ pub mod snapshot;
 pub mod watch;
 
 pub use connect::Environment;
-pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Network, NetworkId, Protocol, Subnet};
+pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Link, Network, NetworkId, Protocol, Subnet};
 pub use error::DaemonError;
 pub use lookup::Lookup;
 pub use snapshot::{Snapshot, SnapshotError, read_snapshot, write_snapshot};

@@ -3,6 +3,7 @@
 //! The format only grows: a reader ignores fields it does not know, and one that is missing is empty. A change that
 //! older readers would misread gets another version number, which they refuse.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::MacAddr;
 use crate::docker::directory::{
-    Binding, Container, ContainerId, Directory, Endpoint, Network, NetworkId, Protocol, Subnet,
+    Binding, Container, ContainerId, Directory, Endpoint, Link, Network, NetworkId, Protocol, Subnet,
 };
 use crate::time::Timestamp;
 
@@ -168,6 +169,10 @@ struct NetworkJson {
     name_service: bool,
     #[serde(default)]
     internal: bool,
+    #[serde(default)]
+    scope: String,
+    #[serde(default)]
+    options: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -184,6 +189,14 @@ struct ContainerJson {
     endpoints: Vec<EndpointJson>,
     #[serde(default)]
     published: Vec<BindingJson>,
+    #[serde(default)]
+    links: Vec<LinkJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LinkJson {
+    container: String,
+    alias: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -226,6 +239,8 @@ impl NetworkJson {
             gateways: network.gateways.clone(),
             name_service: network.name_service,
             internal: network.internal,
+            scope: network.scope.clone(),
+            options: network.options.clone(),
         }
     }
 
@@ -240,6 +255,8 @@ impl NetworkJson {
             gateways: self.gateways,
             name_service: self.name_service,
             internal: self.internal,
+            scope: self.scope,
+            options: self.options,
         })
     }
 }
@@ -255,6 +272,12 @@ impl ContainerJson {
             service,
             endpoints: container.endpoints.iter().map(EndpointJson::of).collect(),
             published: container.published.iter().map(BindingJson::of).collect(),
+            links: container
+                .links
+                .iter()
+                .cloned()
+                .map(|Link { container, alias }| LinkJson { container, alias })
+                .collect(),
         }
     }
 
@@ -266,6 +289,7 @@ impl ContainerJson {
             compose: self.project.zip(self.service),
             endpoints: self.endpoints.into_iter().map(EndpointJson::read).collect::<Result<_, _>>()?,
             published: self.published.into_iter().map(BindingJson::read).collect(),
+            links: self.links.into_iter().map(|LinkJson { container, alias }| Link { container, alias }).collect(),
             namespace: None,
         })
     }

@@ -2,10 +2,12 @@ use super::*;
 
 const EXAMPLE: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T01:34:48.000000000Z","host_addresses":["10.88.0.1"],
  "networks":[{"id":"0123456789abcdef","name":"my_bridge","driver":"bridge","interface":"br-0123456789ab",
-   "subnets":["172.18.0.0/16"],"gateways":["172.18.0.1"],"name_service":true,"internal":false}],
+   "subnets":["172.18.0.0/16"],"gateways":["172.18.0.1"],"name_service":true,"internal":false,
+   "scope":"local","options":{"com.docker.network.bridge.name":"br-0123456789ab"}}],
  "containers":[{"id":"fedcba9876543210","name":"container_a","image":"busybox","project":null,"service":null,
    "endpoints":[{"network":"0123456789abcdef","addresses":["172.18.0.2"],"mac":"02:42:ac:12:00:02","aliases":["db"]}],
-   "published":[{"host_address":"0.0.0.0","host_port":80,"container_port":80,"protocol":"tcp"}]}]}"#;
+   "published":[{"host_address":"0.0.0.0","host_port":80,"container_port":80,"protocol":"tcp"}],
+   "links":[{"container":"database","alias":"db"}]}]}"#;
 
 fn with(field: &str) -> String {
     format!(r#"{{"bridgetap_directory":1,"at":"2026-11-21T01:34:48Z",{field}}}"#)
@@ -28,7 +30,7 @@ fn the_documented_example_is_read_and_written_alike() {
 #[test]
 fn all_fields_survive_the_round_trip() {
     let field = r#""networks":[{"id":"n","name":"six","subnets":["fd00::/64","10.0.0.0/8"],"gateways":["fd00::1"],
-        "internal":true}],"containers":[{"id":"c","name":"é\u001b[31m","project":"p","service":"s",
+        "internal":true,"scope":"swarm","options":{"a":"b"}}],"containers":[{"id":"c","links":[{"container":"x","alias":"y"}],"name":"é\u001b[31m","project":"p","service":"s",
         "endpoints":[{"network":"n","addresses":["10.0.0.2","fd00::2"]}],
         "published":[{"host_address":"::","host_port":53,"container_port":54,"protocol":"udp"}]}]"#;
     let first = read_snapshot(&with(field)).unwrap();
