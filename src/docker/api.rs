@@ -29,7 +29,7 @@ pub(crate) fn container(found: ContainerInspectResponse, namespace: Option<Strin
     let settings = found.network_settings.unwrap_or_default();
     let name = bare_name(&found.name.unwrap_or_default());
     let networks = settings.networks.unwrap_or_default();
-    let links = links(found.host_config.and_then(|host| host.links), &networks);
+    let links = links(found.host_config.as_ref().and_then(|host| host.links.as_ref()), &networks);
     Some(Container {
         id: ContainerId(id.into()),
         image: config.image.or(found.image).unwrap_or_default(),
@@ -161,9 +161,9 @@ fn endpoint(settings: EndpointSettings, name: &str) -> Option<Endpoint> {
 }
 
 /// The links of the default bridge and those of user-defined networks, which the API keeps apart.
-fn links(legacy: Option<Vec<String>>, networks: &HashMap<String, EndpointSettings>) -> Vec<Link> {
+fn links(legacy: Option<&Vec<String>>, networks: &HashMap<String, EndpointSettings>) -> Vec<Link> {
     let of_networks = networks.values().filter_map(|settings| settings.links.as_ref()).flatten();
-    let mut links: Vec<_> = legacy.iter().flatten().chain(of_networks).filter_map(|text| link(text)).collect();
+    let mut links: Vec<_> = legacy.into_iter().flatten().chain(of_networks).filter_map(|text| link(text)).collect();
     links.sort_unstable();
     links.dedup();
     links
