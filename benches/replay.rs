@@ -15,6 +15,7 @@ use bridgetap::capture::file::FileSource;
 use bridgetap::capture::{Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use bridgetap::decode;
 use bridgetap::docker;
+use bridgetap::join::Told;
 use bridgetap::name::Namer;
 use bridgetap::render::{JsonWriter, Layout, TextWriter};
 use bridgetap::time::Timestamp;
@@ -121,7 +122,7 @@ fn stages(criterion: &mut Criterion) {
             bencher.iter(|| {
                 replay(&packets, |event| {
                     namer.learn(&event);
-                    text.event(&event, &namer).unwrap();
+                    text.event(&Told::alone(event), &namer).unwrap();
                 });
             });
         });
@@ -130,7 +131,7 @@ fn stages(criterion: &mut Criterion) {
             bencher.iter(|| {
                 replay(&packets, |event| {
                     namer.learn(&event);
-                    json.event(&event, &namer).unwrap();
+                    json.event(&Told::alone(event), &namer).unwrap();
                 });
             });
         });

@@ -95,6 +95,9 @@ pub struct Output {
     /// Show MAC addresses.
     #[arg(short = 'e', long = "link-level")]
     pub link_level: bool,
+    /// Under each line, every place where it was seen: a bridge, a container, both sides of docker-proxy.
+    #[arg(long, conflicts_with = "summary")]
+    pub hops: bool,
     /// Shorter lines.
     #[arg(short = 'q', long)]
     pub quiet: bool,

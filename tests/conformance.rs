@@ -8,6 +8,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -100,14 +101,16 @@ fn frames(object: &Value) -> Vec<u64> {
     object["frames"].as_array().unwrap().iter().map(|frame| frame.as_u64().unwrap()).collect()
 }
 
-/// Request, reply and nanoseconds between them, of the exchanges of a kind that were answered.
+/// Request, reply and nanoseconds between them, of the exchanges of a kind that were answered, at each of their hops.
 fn pairs(objects: &[Value], kind: &str) -> BTreeSet<(u64, u64, u64)> {
-    let answered = |object: &&Value| object["kind"] == kind && !object["latency_ns"].is_null();
     let pair = |object: &Value| {
         let frames = frames(object);
         (frames[0], *frames.last().unwrap(), object["latency_ns"].as_u64().unwrap())
     };
-    objects.iter().filter(answered).map(pair).collect()
+    let of_kind = objects.iter().filter(|object| object["kind"] == kind);
+    let with_hops =
+        of_kind.flat_map(|object| iter::once(object).chain(object["hops"].as_array().into_iter().flatten()));
+    with_hops.filter(|seen| !seen["latency_ns"].is_null()).map(pair).collect()
 }
 
 fn dissected_pairs(

@@ -18,7 +18,7 @@ const SAMPLE: usize = 400;
 /// No reading of a file of these sizes takes longer, on a slow machine without optimisation.
 const LONGEST: Duration = Duration::from_secs(5);
 
-const NARROW: Layout = Layout { width: Some(80), color: true, quiet: false, link_level: true };
+const NARROW: Layout = Layout { width: Some(80), color: true, quiet: false, link_level: true, hops: true };
 
 /// All numbers below `end`, or a sample of them that is the same each time.
 fn sample(end: usize, seed: u64) -> Vec<usize> {

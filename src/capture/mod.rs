@@ -101,7 +101,8 @@ pub enum Next<'a> {
     Frame(Frame<'a>, &'a Tap),
     /// The file tells names, valid from here on.
     Names(NameBlock),
-    /// Nothing came for a while on a live tap; it is this late now. The moment to give up on what was not answered.
+    /// Nothing came for a while. On a live tap it is this late now, the moment to give up on what was not answered. A
+    /// pipe knows no more than the time of its latest packet.
     Idle(Timestamp),
     /// No more will come.
     End,

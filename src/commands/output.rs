@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use super::{Streams, wants_color};
 use crate::cli;
+use crate::join::Told;
 use crate::name::Namer;
 use crate::render::summary::Totals;
 use crate::render::{JsonWriter, Layout, Summary, TextWriter};
-use crate::track::Sink;
 use crate::track::event::Event;
 
 type Out = io::BufWriter<Box<dyn Write + Send>>;
@@ -72,7 +72,8 @@ impl Output {
     }
 
     /// Tells an event.
-    pub fn tell(&mut self, event: &Event<'_>) {
+    pub fn tell(&mut self, told: &Told<'_>) {
+        let event = &told.event;
         self.summary.add(event);
         self.namer.learn(event);
         let wanted = match self.lines {
@@ -82,8 +83,8 @@ impl Output {
         };
         if wanted && self.failure.is_none() {
             let written = match &mut self.view {
-                View::Text(text) => text.event(event, &self.namer),
-                View::Json(json) => json.event(event, &self.namer),
+                View::Text(text) => text.event(told, &self.namer),
+                View::Json(json) => json.event(told, &self.namer),
             };
             self.check(written);
             if self.at_once {
@@ -147,12 +148,6 @@ struct Lost {
     count: u64,
 }
 
-impl Sink for Output {
-    fn event(&mut self, event: Event<'_>) {
-        self.tell(&event);
-    }
-}
-
 fn layout(options: &cli::Output, is_terminal: bool) -> Layout {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     Layout {
@@ -160,6 +155,7 @@ fn layout(options: &cli::Output, is_terminal: bool) -> Layout {
         color: wants_color(options.color, is_terminal),
         quiet: options.quiet,
         link_level: options.link_level,
+        hops: options.hops,
     }
 }
 

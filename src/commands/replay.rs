@@ -8,16 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::known::Known;
 use super::output::{Output, ended};
 use super::stdin::Stdin;
 use super::{Messages, Streams, limits};
-use crate::capture::file::{FileSource, Merged};
+use crate::capture::file::{FileSource, MAX_TAPS, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
 use crate::docker;
+use crate::join::{HOLD, Joiner, Told};
 use crate::render::summary::Totals;
-use crate::track::{Sink, Tracker, packet_line};
+use crate::time::Timestamp;
+use crate::track::{Event, Sink, Tracker, packet_line};
 
 /// Files smaller than this are read before a progress bar could be drawn.
 const BIG: u64 = 64 * 1024 * 1024;
@@ -49,7 +52,8 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     let is_live = names.iter().any(|name| name.as_os_str() == "-");
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
     let bar = bar(&files, arguments, &streams);
-    let replay = Story { output, stop, undecoded: Vec::new(), known: None, words: String::new() };
+    let log = Log { output, joiner: None };
+    let replay = Story { log, stop, undecoded: Vec::new(), known: None, words: String::new() };
     whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
     if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -75,9 +79,43 @@ fn bar(files: &[FileSource], arguments: &cli::Replay, streams: &Streams) -> Opti
     Some(ProgressBar::new(size).with_style(style))
 }
 
+/// Where events go.
+struct Log {
+    output: Output,
+    /// There once a second tap was seen that may have seen the same. Until then nothing is held back or copied.
+    joiner: Option<Joiner>,
+}
+
+impl Log {
+    /// Tells what is due at `now`.
+    fn tell_due(&mut self, now: Timestamp) {
+        let Some(joiner) = &mut self.joiner else { return };
+        while let Some(told) = joiner.pop(now, &Known { namer: &self.output.namer }) {
+            self.output.tell(&told);
+        }
+    }
+
+    /// Tells what is left.
+    fn tell_rest(&mut self) {
+        let Some(joiner) = &mut self.joiner else { return };
+        while let Some(told) = joiner.pop_any(&Known { namer: &self.output.namer }) {
+            self.output.tell(&told);
+        }
+    }
+}
+
+impl Sink for Log {
+    fn event(&mut self, event: Event<'_>) {
+        match &mut self.joiner {
+            Some(joiner) => joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer }),
+            None => self.output.tell(&Told::alone(event)),
+        }
+    }
+}
+
 /// The log of capture files, as it is told.
 struct Story {
-    output: Output,
+    log: Log,
     /// Set when the log is to end.
     stop: Arc<AtomicBool>,
     undecoded: Vec<(LinkType, u64)>,
@@ -98,15 +136,17 @@ impl Story {
         let mut tracker = Tracker::new(limits(&arguments.output));
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
         let mut packets: u64 = 0;
-        while left > 0 && !self.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
+        while left > 0 && !self.log.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
             match files.next() {
                 Ok(Next::Frame(frame, tap)) => {
                     self.frame(&frame, tap, &mut tracker);
+                    self.log.tell_due(frame.at);
                     left -= 1;
                     packets += 1;
                 }
                 Ok(Next::Names(block)) => self.names(&block, messages),
-                Ok(Next::Idle(now)) => tracker.tick(now, &mut self.output),
+                // A silent pipe: how late it is in packet time, nobody knows.
+                Ok(Next::Idle(_)) => self.log.tell_rest(),
                 Ok(Next::End) | Err(_) => break,
             }
             if packets.is_multiple_of(BAR_EVERY)
@@ -115,14 +155,15 @@ impl Story {
                 bar.set_position(files.position());
             }
         }
-        tracker.finish(&mut self.output);
+        tracker.finish(&mut self.log);
+        self.log.tell_rest();
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let counters = tracker.counters().clone();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0 };
-        let written = ended(self.output.finish(&totals), messages);
+        let written = ended(self.log.output.finish(&totals), messages);
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.
         errors.retain(|error| !(self.stop.load(Ordering::Relaxed) && matches!(error, Error::Cut { .. })));
@@ -134,19 +175,24 @@ impl Story {
 
     fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker) {
         if self.known != Some(frame.tap) {
-            self.known = Some(frame.tap);
-            if !self.output.namer.knows_tap(frame.tap) {
-                self.output.namer.set_tap(frame.tap, tap.clone());
+            let namer = &mut self.log.output.namer;
+            if !namer.knows_tap(frame.tap) {
+                namer.set_tap(frame.tap, tap.clone());
             }
+            let shares = |known: TapId| known.0 / MAX_TAPS == frame.tap.0 / MAX_TAPS;
+            if self.known.is_some_and(shares) || frame.link == LinkType::LINUX_SLL2 {
+                self.log.joiner.get_or_insert_with(|| Joiner::new(HOLD));
+            }
+            self.known = Some(frame.tap);
         }
         if !decode::supports(frame.link) {
             return self.pass_over(frame.link);
         }
         let packet = decode::decode(frame);
-        if self.output.wants_packets() {
-            self.output.event(packet_line(&packet, &mut self.words));
+        if self.log.output.wants_packets() {
+            self.log.event(packet_line(&packet, &mut self.words));
         }
-        tracker.observe(&packet, &mut self.output);
+        tracker.observe(&packet, &mut self.log);
     }
 
     fn pass_over(&mut self, link: LinkType) {
@@ -157,14 +203,14 @@ impl Story {
     }
 
     fn names(&mut self, block: &NameBlock, messages: &mut Messages) {
-        self.output.namer.add_file_names(block);
+        self.log.output.namer.add_file_names(block);
         if !block.comment.trim_start().starts_with("{\"bridgetap_directory\"") {
             return;
         }
         match docker::read_snapshot(&block.comment) {
             Ok(snapshot) => {
-                let directory = snapshot.apply(self.output.namer.directory(block.tap).map(Arc::as_ref));
-                self.output.namer.set_directory(block.tap, Arc::new(directory));
+                let directory = snapshot.apply(self.log.output.namer.directory(block.tap).map(Arc::as_ref));
+                self.log.output.namer.set_directory(block.tap, Arc::new(directory));
             }
             Err(error) => messages.say(&format!("names in the capture cannot be read: {error}")),
         }

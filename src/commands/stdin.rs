@@ -10,9 +10,10 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// How often a silent pipe is asked whether to go on, in milliseconds.
-const LOOK_AROUND: u8 = 100;
+const LOOK_AROUND: u8 = 50;
 
-/// Standard input, unbuffered, until `stop` is set.
+/// Standard input, unbuffered, until `stop` is set. Reading a pipe that is silent gives `WouldBlock` every
+/// [`LOOK_AROUND`], so that what is known by then can be told.
 pub(super) struct Stdin {
     file: File,
     stop: Arc<AtomicBool>,
@@ -30,16 +31,14 @@ impl Stdin {
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(0);
-            }
-            let mut ready = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut ready, PollTimeout::from(LOOK_AROUND)) {
-                Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => return self.file.read(buffer),
-                Err(errno) => return Err(errno.into()),
-            }
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        let mut ready = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, PollTimeout::from(LOOK_AROUND)) {
+            Ok(0) | Err(Errno::EINTR) => Err(io::ErrorKind::WouldBlock.into()),
+            Ok(_) => self.file.read(buffer),
+            Err(errno) => Err(errno.into()),
         }
     }
 }

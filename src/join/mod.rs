@@ -1,128 +1,75 @@
-//! Across taps: what several taps found out, in one order.
+//! Across taps: what several taps found out, as one story in one order.
 //!
-//! Each tap has its own ring, and gives packets up to some milliseconds after they were seen. So what is known early on
-//! one tap may arrive here after what was known later on another. Events are held back for a moment, and given in the
-//! order of packet time. A single tap needs none of this, nor does a file.
+//! One packet is seen on a container's veth, on the bridge and on the uplink, and a request to a published port becomes
+//! two connections at docker-proxy. Each tap tells its own event; here they are put together into one [`Told`], with the
+//! hops that it was seen at. What only one tap can see passes through.
+//!
+//! Each tap has its own ring, and gives packets up to some milliseconds after they were seen. So events are held back
+//! for [`HOLD`] of packet time, in which their copies come, and are told in the order in which they were known.
+//! A single tap needs none of this, nor does a file with one interface.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod copies;
+mod groups;
+mod joiner;
+mod lookups;
+mod published;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use joiner::Joiner;
+pub use told::{Hop, Published, Told, Via};
+
+use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
+use crate::track::event::Place;
 
 /// Longer than a tap takes to give a packet (10 ms, and as much again for a busy machine), and short enough that a line
 /// is there before a person has looked.
 pub const HOLD: Duration = Duration::from_millis(25);
 
-/// Puts what comes from several taps into the order of packet time.
-#[derive(Debug)]
-pub struct Reorder<T> {
-    held: BinaryHeap<Reverse<Held<T>>>,
-    hold: Duration,
-    arrived: u64,
-    latest: Timestamp,
+/// The transport protocols that ports are published for and that are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
 }
 
-#[derive(Debug)]
-struct Held<T> {
-    known_at: Timestamp,
-    /// Of equal times, the one that arrived first.
-    arrived: u64,
-    item: T,
+/// A port of a container that is published on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The container's id.
+    pub container: Arc<str>,
+    /// The port inside the container.
+    pub port: u16,
+    /// For which protocol.
+    pub transport: Transport,
 }
 
-impl<T> PartialEq for Held<T> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.known_at, self.arrived) == (other.known_at, other.arrived)
-    }
-}
-impl<T> Eq for Held<T> {}
-impl<T> PartialOrd for Held<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<T> Ord for Held<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.known_at, self.arrived).cmp(&(other.known_at, other.arrived))
-    }
-}
-
-impl<T> Reorder<T> {
-    /// Holds each item back until it is `hold` old.
-    pub fn new(hold: Duration) -> Self {
-        Self { held: BinaryHeap::new(), hold, arrived: 0, latest: Timestamp::ZERO }
-    }
-
-    /// How long items are held back from now on: zero while there is one tap only.
-    pub fn set_hold(&mut self, hold: Duration) {
-        self.hold = hold;
-    }
-
-    /// Takes an item that is known since `known_at`, by the clock that packets are stamped with.
-    pub fn push(&mut self, known_at: Timestamp, item: T) {
-        self.arrived += 1;
-        self.held.push(Reverse(Held { known_at, arrived: self.arrived, item }));
-    }
-
-    /// The next item whose time has come at `now`. Where the clock steps back everything that is held is due: it must not
-    /// be held for as long as the step.
-    pub fn pop(&mut self, now: Timestamp) -> Option<T> {
-        let stepped_back = now < self.latest.saturating_sub(self.hold);
-        let due = self.held.peek().is_some_and(|Reverse(held)| stepped_back || held.known_at + self.hold <= now);
-        if !stepped_back || self.held.is_empty() {
-            self.latest = now;
-        }
-        if due { self.pop_any() } else { None }
-    }
-
-    /// The next item whether its time has come or not: at the end.
-    pub fn pop_any(&mut self) -> Option<T> {
-        self.held.pop().map(|Reverse(held)| held.item)
-    }
-
-    /// How long after `now` the next item is due.
-    pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
-        self.held.peek().map(|Reverse(held)| (held.known_at + self.hold).since(now))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(millis: u64) -> Timestamp {
-        Timestamp::from_nanos(1_000_000_000_000 + millis * 1_000_000)
-    }
-
-    #[test]
-    fn items_come_in_the_order_of_packet_time_once_they_are_due() {
-        let mut reorder = Reorder::new(Duration::from_millis(25));
-        reorder.push(at(10), "arp");
-        reorder.push(at(5), "dns");
-        assert_eq!(reorder.next_due(at(20)), Some(Duration::from_millis(10)));
-        assert_eq!(reorder.pop(at(29)), None);
-        assert_eq!(reorder.pop(at(30)), Some("dns"));
-        assert_eq!(reorder.pop(at(30)), None);
-        assert_eq!(reorder.pop(at(40)), Some("arp"));
-    }
-
-    #[test]
-    fn equal_times_keep_their_order() {
-        let mut reorder = Reorder::new(Duration::ZERO);
-        for item in 0..20 {
-            reorder.push(at(1), item);
-        }
-        let popped: Vec<_> = std::iter::from_fn(|| reorder.pop(at(1))).collect();
-        assert_eq!(popped, (0..20).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_clock_that_steps_back_holds_nothing_for_long() {
-        let mut reorder = Reorder::new(Duration::from_millis(25));
-        assert_eq!(reorder.pop(at(10_000)), None);
-        reorder.push(at(9_999), 1);
-        reorder.push(at(10_000), 2);
-        assert_eq!((reorder.pop(at(5)), reorder.pop(at(5))), (Some(1), Some(2)));
-    }
+/// What joining has to know of the world, asked with the place and time of a packet. Whoever does not know says `None`.
+pub trait Knowledge {
+    /// The service behind `server`, where `client` reached it as only the host does: from the gateway's address.
+    fn service_from_host(
+        &self,
+        transport: Transport,
+        ends: (Endpoint, Endpoint),
+        place: Place,
+        at: Timestamp,
+    ) -> Option<Service>;
+    /// The service that is published as `server`, an address and port of the host.
+    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place, at: Timestamp) -> Option<Service>;
+    /// Whether `address`, seen at `there`, is that of the container whose namespace `inside` is in, or of the host that
+    /// asks in its stead.
+    fn asks_for(&self, inside: Place, there: Place, address: IpAddr, at: Timestamp) -> bool;
+    /// The ends that a connection had before its addresses were translated, by the kernel's connection tracking.
+    fn original(&self, transport: Transport, ends: (Endpoint, Endpoint), at: Timestamp)
+    -> Option<(Endpoint, Endpoint)>;
+    /// Whether the place is one that people name: a Docker network's bridge.
+    fn is_network(&self, place: Place) -> bool;
 }

@@ -16,8 +16,9 @@ use ahash::AHashMap;
 use crate::address::{self, MacAddr};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{NameBlock, Tap, TapId};
+use crate::decode::ip;
 use crate::decode::message::Endpoint;
-use crate::docker::Directory;
+use crate::docker::{Binding, Container, Directory, NetworkId, Protocol};
 use crate::time::Timestamp;
 use crate::track::event::{Event, Place, Subject};
 use learned::Learned;
@@ -96,6 +97,41 @@ impl Namer {
                 self.learned.insert(address, lookup.question());
             }
         }
+    }
+
+    /// The container that has `address` at that place and time, and the network that the place is on.
+    pub fn container(
+        &self,
+        address: IpAddr,
+        place: Place,
+        at: Timestamp,
+    ) -> Option<(&Arc<Container>, Option<&NetworkId>)> {
+        let tap = self.taps.get(&place.tap);
+        let names = self.sources.get(&source(place.tap))?;
+        Some((names.container(address, None, tap, at)?, names.network_id(tap)))
+    }
+
+    /// The addresses and ports of the host that `server` may have been reached by, sorted by port: its container
+    /// publishes it, and `client` is none of its neighbours. `transport` is the IP protocol number of TCP or UDP.
+    pub fn published(
+        &self,
+        transport: u8,
+        (client, server): (Endpoint, Endpoint),
+        place: Place,
+        at: Timestamp,
+    ) -> Vec<Endpoint> {
+        let Some((container, _)) = self.container(server.address, place, at) else { return Vec::new() };
+        let protocol = match transport {
+            ip::TCP => Protocol::Tcp,
+            ip::UDP => Protocol::Udp,
+            _ => return Vec::new(),
+        };
+        let is_it = |binding: &&Binding| Some(binding.container_port) == server.port && binding.protocol == protocol;
+        let mut bindings = container.published.iter().filter(is_it).peekable();
+        if bindings.peek().is_none() || self.container(client.address, place, at).is_some() {
+            return Vec::new();
+        }
+        bindings.map(|binding| Endpoint { address: binding.host_address, port: Some(binding.host_port) }).collect()
     }
 
     /// What an end is called at that place and time.

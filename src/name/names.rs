@@ -61,7 +61,7 @@ impl Names {
         }
     }
 
-    fn network_id(&self, tap: Option<&Tap>) -> Option<&NetworkId> {
+    pub fn network_id(&self, tap: Option<&Tap>) -> Option<&NetworkId> {
         let directory = self.directory.as_ref()?;
         let tap = tap?;
         let by_name = tap.network.as_deref().and_then(|name| directory.network_by_name(name));

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::hops::{self, HopObject, Port};
 use super::line::Line;
 use super::units::UtcClock;
+use crate::address;
 use crate::decode::dns;
+use crate::join::Told;
 use crate::name::{Namer, Party};
 use crate::time::nanos;
 use crate::track::event::{
@@ -33,8 +36,8 @@ impl<W: Write> JsonWriter<W> {
     }
 
     /// Writes an event's object.
-    pub fn event(&mut self, event: &Event<'_>, namer: &Namer) -> io::Result<()> {
-        let line = Line::new(event, namer);
+    pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
+        let (event, line) = (&told.event, Line::new(told, namer));
         let place = event.place();
         let tap = namer.tap(place.tap);
         let (frames, details) = details(event);
@@ -48,6 +51,9 @@ impl<W: Write> JsonWriter<W> {
             namespace: tap.and_then(|tap| tap.namespace.as_deref()),
             client: line.client.as_ref().map(End::new),
             server: line.server.as_ref().map(End::new),
+            published: Port::new(&line.published),
+            upstream: told.upstream.map(address::text),
+            hops: hops::hops(told, namer),
             latency_ns: latency(event, &line),
             frames,
             details,
@@ -78,6 +84,12 @@ struct Object<'a> {
     namespace: Option<&'a str>,
     client: Option<End<'a>>,
     server: Option<End<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<Port>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hops: Vec<HopObject<'a>>,
     latency_ns: Option<u64>,
     frames: Vec<u64>,
     #[serde(flatten)]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::decode::ip;
+use crate::decode::message::Endpoint;
+use crate::join::{Published, Told};
 use crate::name::{Namer, Party};
 use crate::time::Timestamp;
 use crate::track::event::{
@@ -40,15 +43,32 @@ pub struct Line<'a> {
     pub took: Option<Duration>,
     /// Whether ports are worth showing.
     pub ports: bool,
+    /// The published port that it came through.
+    pub published: Port,
+}
+
+/// Through which port of the host a container was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// Through none, or it is none of a container's.
+    None,
+    /// Through this one: it was seen.
+    Known(Published),
+    /// The container's port is published as these, sorted; whether it came through one of them is not known.
+    Possible(Vec<Endpoint>),
 }
 
 impl<'a> Line<'a> {
     /// Puts names to an event.
-    pub fn new(event: &Event<'_>, namer: &'a Namer) -> Self {
-        match event {
+    pub fn new(told: &Told<'_>, namer: &'a Namer) -> Self {
+        match &told.event {
             Event::Exchange(exchange) => Self::exchange(exchange, namer),
-            Event::Connection(connection) => Self::connection(connection, namer),
-            Event::Datagrams(datagrams) => Self::datagrams(datagrams, namer),
+            Event::Connection(connection) => {
+                Self { published: port(told, ip::TCP, namer), ..Self::connection(connection, namer) }
+            }
+            Event::Datagrams(datagrams) => {
+                Self { published: port(told, ip::UDP, namer), ..Self::datagrams(datagrams, namer) }
+            }
             Event::Notice(notice) => Self::notice(notice, namer),
             Event::Packet(packet) => Self::packet(packet, namer),
         }
@@ -71,6 +91,7 @@ impl<'a> Line<'a> {
             verdict,
             took: exchange.latency(),
             ports: false,
+            published: Port::None,
         }
     }
 
@@ -96,7 +117,17 @@ impl<'a> Line<'a> {
             Stage::StillOpen(_) => ("open", Verdict::Neutral),
         };
         let (client, server) = parties(namer, ends, *place, first.at);
-        Self { at, client: Some(client), server: Some(server), kind: "tcp", outcome, verdict, took, ports: true }
+        Self {
+            at,
+            client: Some(client),
+            server: Some(server),
+            kind: "tcp",
+            outcome,
+            verdict,
+            took,
+            ports: true,
+            published: Port::None,
+        }
     }
 
     fn datagrams(datagrams: &Datagrams, namer: &'a Namer) -> Self {
@@ -109,7 +140,17 @@ impl<'a> Line<'a> {
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
         let (client, server) = parties(namer, ends, *place, first.at);
-        Self { at, client: Some(client), server: Some(server), kind: "udp", outcome, verdict, took, ports: true }
+        Self {
+            at,
+            client: Some(client),
+            server: Some(server),
+            kind: "udp",
+            outcome,
+            verdict,
+            took,
+            ports: true,
+            published: Port::None,
+        }
     }
 
     fn notice(notice: &Notice<'_>, namer: &'a Namer) -> Self {
@@ -132,6 +173,7 @@ impl<'a> Line<'a> {
             verdict: if failure { Verdict::Bad } else { Verdict::Neutral },
             took: None,
             ports: ends.client.port.is_some() && kind == "icmp",
+            published: Port::None,
         }
     }
 
@@ -147,8 +189,23 @@ impl<'a> Line<'a> {
             verdict: Verdict::Neutral,
             took: None,
             ports: true,
+            published: Port::None,
         }
     }
+}
+
+/// Through which port of the host it came; where that was not seen, through which it may have.
+fn port(told: &Told<'_>, protocol: u8, namer: &Namer) -> Port {
+    if let Some(published) = told.published {
+        return Port::Known(published);
+    }
+    let (Event::Connection(Connection { ends, first, .. }) | Event::Datagrams(Datagrams { ends, first, .. })) =
+        &told.event
+    else {
+        return Port::None;
+    };
+    let possible = namer.published(protocol, (ends.client, ends.server), told.event.place(), first.at);
+    if possible.is_empty() { Port::None } else { Port::Possible(possible) }
 }
 
 /// What both ends are called at that place and time.

@@ -1,6 +1,7 @@
 //! Events to what people and programs read. Writes to any `io::Write`; escapes at the last step.
 
 pub mod escape;
+mod hops;
 pub mod json;
 pub mod line;
 pub mod summary;

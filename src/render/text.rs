@@ -6,9 +6,11 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::escape::escape;
+use super::hops;
 use super::line::{Line, Verdict};
 use super::units::{Clock, Took, columns};
 use super::words;
+use crate::join::Told;
 use crate::name::{Namer, Party};
 use crate::track::event::Event;
 
@@ -42,6 +44,8 @@ pub struct Layout {
     pub quiet: bool,
     /// Show MAC addresses, as tcpdump's `-e`.
     pub link_level: bool,
+    /// Under each line, a line for each place where it was seen.
+    pub hops: bool,
 }
 
 /// Writes events as lines of text.
@@ -86,14 +90,14 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// Writes an event's line.
-    pub fn event(&mut self, event: &Event<'_>, namer: &Namer) -> io::Result<()> {
-        let line = Line::new(event, namer);
+    pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
+        let (event, line) = (&told.event, Line::new(told, namer));
         // Lent out of the writer and put back, so that their memory serves every line.
         let (mut said, mut ends) = (std::mem::take(&mut self.said), std::mem::take(&mut self.between));
         said.clear();
         ends.clear();
         // Writing to a String cannot fail.
-        let _ = words::write(event, namer, is_short(self.layout), &mut said);
+        let _ = words::write(told, namer, is_short(self.layout), &mut said);
         match (&line.client, &line.server) {
             (Some(client), Some(server)) => {
                 // A client's port is drawn by lot: the short forms leave it out.
@@ -101,6 +105,7 @@ impl<W: Write> TextWriter<W> {
                 self.party(client, line.ports && (!is_short(self.layout) || is_packet), &mut ends);
                 ends.push_str(ARROW);
                 self.party(server, line.ports, &mut ends);
+                let _ = words::port(&line.published, is_short(self.layout), &mut ends);
             }
             _ => link_ends(event, &mut ends),
         }
@@ -109,6 +114,9 @@ impl<W: Write> TextWriter<W> {
         (self.said, self.between) = (said, ends);
         self.line.truncate(self.line.trim_end().len());
         self.line.push('\n');
+        if self.layout.hops {
+            let _ = hops::write_lines(told, namer, &mut self.line);
+        }
         self.out.write_all(self.line.as_bytes())
     }
 

@@ -1,11 +1,14 @@
 //! What an event says, in words. Long and short forms say the same; the short ones fit narrow terminals.
 
 use std::fmt::{self, Write};
+use std::slice;
 use std::time::Duration;
 
+use super::line::Port;
 use super::units::{Count, Seconds};
 use crate::decode::message::Endpoint;
 use crate::decode::{describe, dns, ip};
+use crate::join::Told;
 use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::{
@@ -14,9 +17,18 @@ use crate::track::event::{
 };
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
-pub fn write(event: &Event<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
-    match event {
-        Event::Exchange(exchange) => Words { namer, short, place: exchange.place, out }.exchange(exchange),
+pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
+    match &told.event {
+        Event::Exchange(exchange) => {
+            Words { namer, short, place: exchange.place, out }.exchange(exchange)?;
+            match told.upstream.filter(|_| !short) {
+                Some(upstream) => {
+                    let server = namer.party(Endpoint::host(upstream), None, exchange.place, exchange.request.at);
+                    write!(out, ", from {}", server.name)
+                }
+                None => Ok(()),
+            }
+        }
         Event::Connection(connection) => Words { namer, short, place: connection.place, out }.connection(connection),
         Event::Datagrams(datagrams) => Words { namer, short, place: datagrams.place, out }.datagrams(datagrams),
         Event::Notice(notice) => Words { namer, short, place: notice.place, out }.notice(notice),
@@ -25,6 +37,26 @@ pub fn write(event: &Event<'_>, namer: &Namer, short: bool, out: &mut String) ->
             Ok(())
         }
     }
+}
+
+/// Writes through which port of the host a container was reached, behind its name: `(via :8080)`, short `(:8080)`. Where
+/// only the daemon's list of ports is known, `(published :8080)`, short `(:8080?)`.
+pub fn port(port: &Port, short: bool, out: &mut String) -> fmt::Result {
+    let (said, bindings, doubt) = match port {
+        Port::None => return Ok(()),
+        Port::Known(published) => ("via ", slice::from_ref(&published.host), ""),
+        Port::Possible(bindings) => ("published ", bindings.as_slice(), "?"),
+    };
+    // One for IPv4 and one for IPv6 are the same to a person.
+    let mut ports: Vec<_> = bindings.iter().filter_map(|binding| binding.port).collect();
+    ports.dedup();
+    out.push_str(" (");
+    out.push_str(if short { "" } else { said });
+    for (nth, port) in ports.iter().enumerate() {
+        write!(out, "{}:{port}", if nth > 0 { ", " } else { "" })?;
+    }
+    out.push_str(if short { doubt } else { "" });
+    out.write_char(')')
 }
 
 struct Words<'a> {

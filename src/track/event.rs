@@ -278,6 +278,8 @@ pub struct Connection {
     pub ends: Ends,
     /// What became of it.
     pub stage: Stage,
+    /// The client's initial sequence number (RFC 9293, 3.4.1), where its SYN was seen.
+    pub sequence: Option<u32>,
     /// The packets of its opening, as far as they were seen.
     pub handshake: Handshake,
     /// Its first packet that was seen.

@@ -368,6 +368,7 @@ impl Connections {
             place: self.table.key(slot).place,
             ends: flow.ends,
             stage,
+            sequence: flow.initial,
             handshake: flow.handshake,
             first: flow.first,
             last: flow.last,

@@ -7,6 +7,7 @@ pub mod golden;
 pub mod terminal;
 
 use std::io::{Cursor, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -14,10 +15,13 @@ use std::sync::Arc;
 use bridgetap::capture::file::FileSource;
 use bridgetap::capture::{Error, NameBlock, Next, Source};
 use bridgetap::decode;
+use bridgetap::decode::message::Endpoint;
 use bridgetap::docker;
+use bridgetap::join::{self, HOLD, Joiner, Knowledge, Service, Transport};
 use bridgetap::name::Namer;
 use bridgetap::render::{JsonWriter, Layout, Summary, TextWriter};
-use bridgetap::track::event::Event;
+use bridgetap::time::Timestamp;
+use bridgetap::track::event::{Event, Place};
 use bridgetap::track::{Limits, Sink, Tracker, packet_line};
 
 /// The folder of this package.
@@ -88,7 +92,29 @@ pub struct Told {
     pub error: Option<Error>,
 }
 
+/// A world of which nothing is known.
+struct Nothing;
+
+impl Knowledge for Nothing {
+    fn service_from_host(&self, _: Transport, _: (Endpoint, Endpoint), _: Place, _: Timestamp) -> Option<Service> {
+        None
+    }
+    fn service_at_host(&self, _: Transport, _: Endpoint, _: Place, _: Timestamp) -> Option<Service> {
+        None
+    }
+    fn asks_for(&self, _: Place, _: Place, _: IpAddr, _: Timestamp) -> bool {
+        true
+    }
+    fn original(&self, _: Transport, _: (Endpoint, Endpoint), _: Timestamp) -> Option<(Endpoint, Endpoint)> {
+        None
+    }
+    fn is_network(&self, _: Place) -> bool {
+        false
+    }
+}
+
 struct Wires {
+    joiner: Joiner,
     namer: Namer,
     summary: Summary,
     text: TextWriter<Vec<u8>>,
@@ -111,16 +137,20 @@ impl Sink for Wires {
         self.summary.add(&event);
         self.namer.learn(&event);
         if matches!(event, Event::Packet(_)) {
-            return self.packets.event(&event, &self.namer).unwrap();
+            return self.packets.event(&join::Told::alone(event), &self.namer).unwrap();
         }
-        self.text.event(&event, &self.namer).unwrap();
-        self.json.event(&event, &self.namer).unwrap();
+        self.joiner.push(Box::new(event.clone().into_owned()), &Nothing);
+        while self.joiner.pop(event.known_at(), &Nothing).is_some() {}
+        let told = join::Told::alone(event);
+        self.text.event(&told, &self.namer).unwrap();
+        self.json.event(&told, &self.namer).unwrap();
     }
 }
 
 /// Reads bytes as a capture file and tells it in every form.
 pub fn tell(bytes: Vec<u8>, layout: Layout) -> Told {
     let mut wires = Wires {
+        joiner: Joiner::new(HOLD),
         namer: Namer::new(false),
         summary: Summary::default(),
         text: TextWriter::new(Vec::new(), layout),

@@ -57,6 +57,9 @@ impl Buffer {
 
     /// Reads until `want` bytes are available; false where the input ends before. Reads no more often than it must: on
     /// a pipe, bytes that have arrived are never held back to wait for others.
+    ///
+    /// # Errors
+    /// Those of the reader. After `WouldBlock` nothing is lost, and the same may be asked again.
     #[inline]
     pub(super) fn fill(&mut self, want: usize) -> io::Result<bool> {
         if self.end - self.start >= want {
@@ -123,8 +126,12 @@ impl Buffer {
             if count == 0 {
                 return Ok(true);
             }
-            if !self.fill(1)? {
-                return Ok(false);
+            match self.fill(1) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                // What is passed over cannot be begun anew.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
             }
         }
     }

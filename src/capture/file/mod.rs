@@ -2,7 +2,8 @@
 //!
 //! Memory stays constant however long the file is, nothing is allocated for a packet, and its bytes are not copied:
 //! a frame borrows from the one buffer that the file is read through. What a file is, its first bytes tell, not its
-//! name. This room does not decode frames and does not follow a file that still grows: the end is the end.
+//! name. This room does not decode frames and does not follow a file that still grows: the end is the end. A reader may
+//! say `WouldBlock`: then the source is idle, and goes on where it was.
 
 mod buffer;
 mod bytes;
@@ -58,7 +59,7 @@ pub struct FileSource {
     packets: u64,
     /// What was read ahead to learn its time.
     head: Option<Item>,
-    /// What the next record is keyed by until its own time is known.
+    /// The time of the latest packet.
     last: Timestamp,
     done: bool,
     size: Option<u64>,
@@ -73,6 +74,8 @@ enum Format {
 enum Item {
     Packet(Record),
     Names(NameBlock),
+    /// A pipe is silent.
+    Idle,
     End,
 }
 
@@ -186,16 +189,13 @@ impl FileSource {
     /// The time by which the next record is to be ordered: its own, or for names, which have none, that of the packet
     /// before. `None` at the end. Reads on as far as needed and keeps the record for [`Source::next`].
     pub fn peek_time(&mut self) -> Result<Option<Timestamp>, Error> {
-        if self.head.is_none() {
-            self.head = Some(self.read_item()?);
+        while self.head.is_none() {
+            self.head = Some(self.read_item()?).filter(|item| !matches!(item, Item::Idle));
         }
         Ok(match &self.head {
-            Some(Item::Packet(record)) => {
-                self.last = record.at;
-                Some(record.at)
-            }
+            Some(Item::Packet(record)) => Some(record.at),
             Some(Item::Names(_)) => Some(self.last),
-            Some(Item::End) | None => None,
+            Some(Item::End | Item::Idle) | None => None,
         })
     }
 
@@ -212,6 +212,7 @@ impl FileSource {
             Ok(Item::Packet(mut record)) => {
                 self.packets += 1;
                 record.number = self.packets;
+                self.last = record.at;
                 Ok(Item::Packet(record))
             }
             Ok(Item::Names(names)) => Ok(Item::Names(names)),
@@ -219,6 +220,8 @@ impl FileSource {
                 self.done = true;
                 Ok(Item::End)
             }
+            Ok(Item::Idle) => Ok(Item::Idle),
+            Err(Fault::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Item::Idle),
             Err(fault) => {
                 self.done = true;
                 Err(located(fault, &self.buffer, &self.name, self.packets))
@@ -247,6 +250,7 @@ impl Source for FileSource {
                 Next::Frame(frame, self.taps.get(record.tap).unwrap_or(&taps::UNKNOWN))
             }
             Item::Names(names) => Next::Names(NameBlock { tap: self.taps.first(), ..names }),
+            Item::Idle => Next::Idle(self.last),
             Item::End => Next::End,
         })
     }
@@ -258,8 +262,10 @@ impl Source for FileSource {
 
 /// What the file in `buffer` is, read as far as that takes.
 fn kind_of(buffer: &mut Buffer, name: &str) -> Result<Kind, Error> {
-    if let Err(error) = buffer.fill(MAGIC_LEN) {
-        return Err(located(Fault::Io(error), buffer, name, 0));
+    while let Err(error) = buffer.fill(MAGIC_LEN) {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Err(located(Fault::Io(error), buffer, name, 0));
+        }
     }
     let head = buffer.available();
     if head.is_empty() && buffer.ends_cleanly() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
+use super::known::Known;
 use super::output::{Output, ended};
 use super::plan::{Place, Plan};
 use super::starting::Starting;
@@ -22,10 +23,9 @@ use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, TapId, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, DirectoryWatch};
-use crate::join::Reorder;
+use crate::join::Joiner;
 use crate::render::summary::Totals;
 use crate::track::Counters;
-use crate::track::event::Event;
 
 /// Any live tap: they all have the daemon's names.
 const LIVE: TapId = TapId(0);
@@ -92,7 +92,7 @@ struct Watching {
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
-    reorder: Reorder<Box<Event<'static>>>,
+    joiner: Joiner,
     counters: Counters,
     drops: Drops,
     undecoded: Vec<(LinkType, u64)>,
@@ -132,7 +132,7 @@ impl Watching {
             sender,
             receiver,
             shared: Arc::new(shared),
-            reorder: Reorder::new(Duration::ZERO),
+            joiner: Joiner::new(Duration::ZERO),
             counters: Counters::default(),
             drops: Drops::default(),
             undecoded: Vec::new(),
@@ -199,7 +199,7 @@ impl Watching {
         let receiver = self.receiver.clone();
         while !self.is_over(deadline) {
             let look_around = if self.starting.is_entering() { ENTER_AGAIN } else { LOOK_AROUND };
-            let due = self.reorder.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
+            let due = self.joiner.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
                 recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
@@ -236,7 +236,7 @@ impl Watching {
         match message {
             Message::Event(event) => {
                 if let Some(event) = self.starting.hold(event) {
-                    self.reorder.push(event.known_at(), event);
+                    self.joiner.push(event, &Known { namer: &self.output.namer });
                 }
             }
             Message::Ended(ended) => self.ended(*ended),
@@ -245,8 +245,8 @@ impl Watching {
 
     fn tell_due(&mut self) {
         let now = wall_clock();
-        while let Some(event) = self.reorder.pop(now) {
-            self.output.tell(&event);
+        while let Some(told) = self.joiner.pop(now, &Known { namer: &self.output.namer }) {
+            self.output.tell(&told);
         }
         let lost = self.shared.lost.load(Ordering::Relaxed);
         if lost > self.lost {
@@ -314,8 +314,8 @@ impl Watching {
         while let Ok(message) = self.receiver.try_recv() {
             self.take(message);
         }
-        while let Some(event) = self.reorder.pop_any() {
-            self.output.tell(&event);
+        while let Some(told) = self.joiner.pop_any(&Known { namer: &self.output.namer }) {
+            self.output.tell(&told);
         }
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let events_lost = self.shared.lost.load(Ordering::Relaxed);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::super::known::Known;
 use super::super::plan::{Place, tap};
 use super::super::tap::{Wanted, spawn};
 use super::{LOOKUPS, LOOPBACK_RING, OpenTap, Watching, monotonic};
@@ -63,7 +64,7 @@ impl Watching {
                 }
             }
         }
-        self.reorder.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
+        self.joiner.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl Watching {
         }
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events {
-                self.reorder.push(event.known_at(), event);
+                self.joiner.push(event, &Known { namer: &self.output.namer });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
         }

@@ -1,0 +1,98 @@
+//! What joining has to know of the world: the names of the moment, and what the kernel translates.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::decode::message::Endpoint;
+use crate::docker::{Binding, Container, Directory, Protocol};
+use crate::join::{Knowledge, Service, Transport};
+use crate::name::Namer;
+use crate::time::Timestamp;
+use crate::track::event::Place;
+
+/// The world as the namer knows it.
+pub(super) struct Known<'a> {
+    pub namer: &'a Namer,
+}
+
+impl Known<'_> {
+    fn directory(&self, place: Place) -> Option<&Directory> {
+        self.namer.directory(place.tap).map(Arc::as_ref)
+    }
+
+    /// Whether an address is this host's, as it is seen at that place.
+    fn is_host(&self, address: IpAddr, place: Place) -> bool {
+        let inside = self.namer.tap(place.tap).is_some_and(|tap| tap.namespace.is_some());
+        match self.directory(place) {
+            _ if address.is_loopback() => !inside,
+            Some(directory) => {
+                let is_bridges = directory.is_gateway(None, address).is_some_and(|network| network.driver == "bridge");
+                is_bridges || directory.is_host_address(address)
+            }
+            None => false,
+        }
+    }
+}
+
+impl Knowledge for Known<'_> {
+    fn service_from_host(
+        &self,
+        transport: Transport,
+        (client, server): (Endpoint, Endpoint),
+        place: Place,
+        at: Timestamp,
+    ) -> Option<Service> {
+        if !self.is_host(client.address, place) {
+            return None;
+        }
+        let (container, _) = self.namer.container(server.address, place, at)?;
+        let port = server.port?;
+        let publishes = |binding: &Binding| binding.container_port == port && protocol(transport) == binding.protocol;
+        container.published.iter().any(publishes).then(|| service(container, port, transport))
+    }
+
+    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place, _at: Timestamp) -> Option<Service> {
+        if !self.is_host(server.address, place) {
+            return None;
+        }
+        let is_asked = |binding: &&Binding| {
+            let address = binding.host_address;
+            Some(binding.host_port) == server.port
+                && protocol(transport) == binding.protocol
+                && (address == server.address
+                    || address.is_unspecified() && address.is_ipv4() == server.address.is_ipv4())
+        };
+        self.directory(place)?.containers().find_map(|container| {
+            let binding = container.published.iter().find(is_asked)?;
+            Some(service(container, binding.container_port, transport))
+        })
+    }
+
+    fn asks_for(&self, inside: Place, there: Place, address: IpAddr, at: Timestamp) -> bool {
+        let namespace = self.namer.tap(inside.tap).and_then(|tap| tap.namespace.as_deref());
+        let Some(namespace) = namespace else { return false };
+        match self.namer.container(address, there, at) {
+            Some((container, _)) => container.name == namespace,
+            None => self.is_host(address, there),
+        }
+    }
+
+    fn original(&self, _: Transport, _: (Endpoint, Endpoint), _: Timestamp) -> Option<(Endpoint, Endpoint)> {
+        None
+    }
+
+    fn is_network(&self, place: Place) -> bool {
+        self.namer.tap(place.tap).is_some_and(|tap| tap.network.is_some())
+    }
+}
+
+fn service(container: &Container, port: u16, transport: Transport) -> Service {
+    Service { container: Arc::clone(&container.id.0), port, transport }
+}
+
+const fn protocol(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Udp => Protocol::Udp,
+    }
+}

@@ -1,0 +1,178 @@
+//! Events of all taps to what is told.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use ahash::RandomState;
+
+use super::groups::{GroupId, Groups};
+use super::lookups::Lookups;
+use super::published::{self, Client, Half, Services};
+use super::{Knowledge, Published, Told, Via, copies};
+use crate::decode::message::Endpoint;
+use crate::time::Timestamp;
+use crate::track::event::{Event, Exchange, Subject};
+
+/// Puts events together, and into the order of packet time.
+#[derive(Debug)]
+pub struct Joiner {
+    hold: Duration,
+    groups: Groups,
+    lookups: Lookups,
+    services: Services,
+    hasher: RandomState,
+    latest: Timestamp,
+}
+
+impl Joiner {
+    /// Holds each event back until it is `hold` old.
+    pub fn new(hold: Duration) -> Self {
+        Self {
+            hold,
+            groups: Groups::default(),
+            lookups: Lookups::default(),
+            services: Services::default(),
+            hasher: RandomState::new(),
+            latest: Timestamp::ZERO,
+        }
+    }
+
+    /// How long events are held back from now on: zero while there is one tap only.
+    pub fn set_hold(&mut self, hold: Duration) {
+        self.hold = hold;
+    }
+
+    /// Takes an event.
+    pub fn push(&mut self, event: Box<Event<'static>>, knowledge: &dyn Knowledge) {
+        let ends = original(&event, knowledge).unwrap_or_else(|| copies::ends(&event));
+        let key = copies::key(&event, ends, &self.hasher);
+        if let Some(group) = self.groups.put(key, event) {
+            let Self { groups, lookups, services, .. } = self;
+            let Some(event) = groups.get(group).and_then(|group| group.members.first()) else { return };
+            lookups.note(event, group);
+            services.note(event, group, knowledge);
+        }
+    }
+
+    /// The next that is to be told at `now`. Where the clock steps back everything that is held is due: it must not be
+    /// held for as long as the step.
+    pub fn pop(&mut self, now: Timestamp, knowledge: &dyn Knowledge) -> Option<Told<'static>> {
+        let stepped_back = now < self.latest.saturating_sub(self.hold);
+        if !stepped_back {
+            self.latest = now;
+        }
+        while let Some(known_at) = self.groups.next_known() {
+            if !stepped_back && known_at + self.hold > now {
+                return None;
+            }
+            if let Some(told) = self.take_next(knowledge) {
+                return Some(told);
+            }
+        }
+        self.latest = now;
+        None
+    }
+
+    /// The next whether its time has come or not: at the end.
+    pub fn pop_any(&mut self, knowledge: &dyn Knowledge) -> Option<Told<'static>> {
+        while self.groups.next_known().is_some() {
+            if let Some(told) = self.take_next(knowledge) {
+                return Some(told);
+            }
+        }
+        None
+    }
+
+    /// How long after `now` the next event is due.
+    pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
+        self.groups.next_known().map(|known_at| (known_at + self.hold).since(now))
+    }
+
+    fn take_next(&mut self, knowledge: &dyn Knowledge) -> Option<Told<'static>> {
+        let latest = self.latest;
+        let id = self.groups.take_next(latest)?;
+        let group = self.groups.get_mut(id)?;
+        let members = std::mem::take(&mut group.members);
+        if group.taken {
+            return None;
+        }
+        let mut hops = group.hops.clone();
+        hops.sort_by_key(|hop| hop.began.at);
+        let event = *primary(members, knowledge)?;
+        let forwarded = self.lookups.resolve(&event, id, &mut self.groups, knowledge);
+        if forwarded.is_part {
+            self.take(id);
+            return None;
+        }
+        let half = self.services.resolve(&event, &self.groups);
+        hops.extend(forwarded.hops);
+        let mut told = Told { event, hops, published: None, upstream: forwarded.upstream };
+        match half {
+            Half::Outer => return None,
+            Half::Inner(client) => by_docker_proxy(&mut told, &client),
+            Half::Whole => translated(&mut told, knowledge),
+        }
+        if told.hops.len() < 2 {
+            told.hops.clear();
+        }
+        Some(told)
+    }
+
+    /// How many groups, lookups and connections are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> (usize, usize, usize) {
+        (self.groups.len(), self.lookups.len(), self.services.len())
+    }
+
+    fn take(&mut self, id: GroupId) {
+        if let Some(group) = self.groups.get_mut(id) {
+            group.taken = true;
+        }
+    }
+}
+
+/// The copy that is told: one that has an answer, on a network that people name, nearest to the client.
+#[expect(clippy::vec_box, reason = "as they are held")]
+fn primary(members: Vec<Box<Event<'static>>>, knowledge: &dyn Knowledge) -> Option<Box<Event<'static>>> {
+    members.into_iter().min_by_key(|event| {
+        (Reverse(copies::weight(event)), !knowledge.is_network(event.place()), copies::hop(event).began.at)
+    })
+}
+
+/// The ends of an event before the kernel translated them, where it did.
+fn original(event: &Event<'_>, knowledge: &dyn Knowledge) -> Option<(Endpoint, Endpoint)> {
+    let (connection, first) = published::connection(event)?;
+    knowledge.original(connection.transport(), copies::ends(event), first.at)
+}
+
+/// Tells a connection of docker-proxy by the client that it was opened for.
+fn by_docker_proxy(told: &mut Told<'_>, client: &Client) {
+    if let Some(asking) = client.client {
+        let (_, server) = copies::ends(&told.event);
+        copies::set_ends(&mut told.event, asking, server);
+    }
+    told.published = client.host.map(|host| Published { host, via: Via::DockerProxy });
+    if let Some(hop) = client.hop {
+        told.hops.insert(0, hop);
+    }
+}
+
+/// Tells what was translated on its way by the first client and the last server.
+fn translated(told: &mut Told<'_>, knowledge: &dyn Knowledge) {
+    let known = original(&told.event, knowledge);
+    let (Some(first), Some(last)) = (told.hops.first(), told.hops.last()) else { return };
+    let (client, asked) = known.unwrap_or((first.client, first.server));
+    let server = if known.is_some() { copies::ends(&told.event).1 } else { last.server };
+    match &told.event {
+        Event::Connection(_) | Event::Datagrams(_) => {
+            if asked != server {
+                told.published = Some(Published { host: asked, via: Via::Dnat });
+            }
+            copies::set_ends(&mut told.event, client, server);
+        }
+        Event::Exchange(Exchange { subject: Subject::Ping { .. }, .. }) => {
+            copies::set_ends(&mut told.event, client, server);
+        }
+        _ => {}
+    }
+}

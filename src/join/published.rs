@@ -1,0 +1,239 @@
+//! Published ports behind docker-proxy: the connection that a client opens to the host, and the one that docker-proxy
+//! opens to the container for it, are one.
+//!
+//! Nothing in the packets says which belong together. But docker-proxy opens its connection right after it accepted the
+//! other, so the two are matched in the order of time; and where several were accepted before one was opened, no more is
+//! said than what is the same for all of them.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ahash::AHashMap;
+
+use super::groups::{Group, GroupId, Groups};
+use super::{Hop, Knowledge, Service, Transport, copies};
+use crate::decode::message::Endpoint;
+use crate::time::Timestamp;
+use crate::track::event::{Event, Seen};
+
+/// How long docker-proxy may take from accepting a connection to opening its own.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+/// How much later than a client's connection the one for it is looked for when the first is due.
+const SOON: Duration = Duration::from_millis(12);
+/// Connections through docker-proxy that are known at once; beyond it the oldest go, and their ends are told apart.
+pub(super) const MAX_CONNECTIONS: usize = 65_536;
+
+/// A connection or a flow of datagrams, whichever of its events is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Connection {
+    source: u32,
+    transport: Transport,
+    client: Endpoint,
+    server: Endpoint,
+    first: Timestamp,
+}
+
+impl Connection {
+    /// Its transport protocol.
+    pub const fn transport(&self) -> Transport {
+        self.transport
+    }
+}
+
+/// What it is to docker-proxy.
+#[derive(Clone, Debug)]
+enum Role {
+    /// Its other half is not known, or it has none.
+    Single(Service),
+    /// From the client to the host; the other half tells it.
+    Outer,
+    /// From the host to the container, with what is known of the client.
+    Inner(Client),
+}
+
+/// What is known of the client of a connection that docker-proxy opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    /// Who asked; without a port where only the address is certain, and `None` where not even that is.
+    pub client: Option<Endpoint>,
+    /// What the client asked for; `None` where that is not certain.
+    pub host: Option<Endpoint>,
+    /// Where the client's own connection was seen.
+    pub hop: Option<Hop>,
+}
+
+/// A connection of the host whose container is looked for.
+#[derive(Clone, Copy, Debug)]
+struct Accepted {
+    connection: Connection,
+    group: GroupId,
+    /// When docker-proxy could know of it.
+    ready: Timestamp,
+    hop: Hop,
+}
+
+/// The halves of one service that are not matched yet, both in the order in which they were seen.
+#[derive(Debug, Default)]
+struct Waiting {
+    outer: VecDeque<Accepted>,
+    inner: VecDeque<Connection>,
+    /// One was taken while others waited too: of those that are left no more is certain than what they all share.
+    shared: Option<Shared>,
+}
+
+/// What several connections of clients have in common.
+#[derive(Clone, Copy, Debug)]
+struct Shared {
+    address: Option<IpAddr>,
+    host: Option<Endpoint>,
+}
+
+/// What is known of connections to published ports.
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    waiting: AHashMap<Service, Waiting>,
+    roles: AHashMap<Connection, Role>,
+    order: VecDeque<Connection>,
+}
+
+/// What becomes of an event of a connection that is due.
+#[derive(Debug)]
+pub(super) enum Half {
+    /// It is told as it is.
+    Whole,
+    /// It is told by its other half.
+    Outer,
+    /// It is told with its client.
+    Inner(Client),
+}
+
+/// The connection that an event is about.
+pub(super) fn connection(event: &Event<'_>) -> Option<(Connection, Seen)> {
+    let (transport, first) = match event {
+        Event::Connection(connection) if !connection.before_capture => (Transport::Tcp, connection.first),
+        Event::Datagrams(datagrams) => (Transport::Udp, datagrams.first),
+        _ => return None,
+    };
+    let (client, server) = copies::ends(event);
+    let source = copies::source(event.place());
+    Some((Connection { source, transport, client, server, first: first.at }, first))
+}
+
+/// When the other side could know of a connection: at the end of its handshake.
+fn ready(event: &Event<'_>, first: Timestamp) -> Timestamp {
+    match event {
+        Event::Connection(connection) => connection.handshake.syn_ack.map_or(first, |syn_ack| syn_ack.at),
+        _ => first,
+    }
+}
+
+impl Services {
+    /// Looks at an event that is new, whether it is half of something.
+    pub fn note(&mut self, event: &Event<'_>, group: GroupId, knowledge: &dyn Knowledge) {
+        let Some((found, first)) = connection(event) else { return };
+        if self.roles.contains_key(&found) {
+            return;
+        }
+        let (place, ends) = (event.place(), (found.client, found.server));
+        if let Some(service) = knowledge.service_from_host(found.transport, ends, place, first.at) {
+            self.remember(found, &service);
+            let inner = &mut self.waiting.entry(service).or_default().inner;
+            let behind = inner.partition_point(|other| other.first <= found.first);
+            inner.insert(behind, found);
+        } else if let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at) {
+            self.remember(found, &service);
+            let accepted =
+                Accepted { connection: found, group, ready: ready(event, first.at), hop: copies::hop(event) };
+            let outer = &mut self.waiting.entry(service).or_default().outer;
+            let behind = outer.partition_point(|other| other.ready <= accepted.ready);
+            outer.insert(behind, accepted);
+        }
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.roles.len() + self.waiting.values().map(|halves| halves.inner.len() + halves.outer.len()).sum::<usize>()
+    }
+
+    fn remember(&mut self, connection: Connection, service: &Service) {
+        self.roles.insert(connection, Role::Single(service.clone()));
+        self.order.push_back(connection);
+        if self.order.len() > MAX_CONNECTIONS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.roles.remove(&oldest);
+        }
+    }
+
+    /// What an event that is due is told as.
+    pub fn resolve(&mut self, event: &Event<'_>, groups: &Groups) -> Half {
+        let Some((found, _)) = connection(event) else { return Half::Whole };
+        if let Some(Role::Single(service)) = self.roles.get(&found) {
+            let service = service.clone();
+            self.match_halves(&service, found.first, groups);
+        }
+        match self.roles.get(&found) {
+            None | Some(Role::Single(_)) => Half::Whole,
+            Some(Role::Outer) => Half::Outer,
+            Some(Role::Inner(client)) => Half::Inner(*client),
+        }
+    }
+
+    /// Matches the halves of a service that were opened until shortly after `due`: a client's connection is told before
+    /// the one that docker-proxy opened for it is due.
+    fn match_halves(&mut self, service: &Service, due: Timestamp, groups: &Groups) {
+        let Self { waiting, roles, .. } = self;
+        let Some(halves) = waiting.get_mut(service) else { return };
+        while let Some(opened) = halves.inner.pop_front_if(|opened| opened.first <= due + SOON) {
+            if let Some((outer, client)) = halves.take_client(opened.first, groups) {
+                roles.insert(outer, Role::Outer);
+                roles.insert(opened, Role::Inner(client));
+            }
+        }
+        while halves.outer.pop_front_if(|outer| outer.ready + OPENS_WITHIN < due).is_some() {}
+        if halves.outer.is_empty() && halves.inner.is_empty() {
+            waiting.remove(service);
+        }
+    }
+}
+
+impl Waiting {
+    /// Takes the connection for which docker-proxy opened one at `opened`, and what is certain of it.
+    fn take_client(&mut self, opened: Timestamp, groups: &Groups) -> Option<(Connection, Client)> {
+        let is_translated = |outer: &mut Accepted| groups.get(outer.group).is_some_and(Group::is_translated);
+        while self.outer.pop_front_if(|outer| outer.ready + OPENS_WITHIN < opened || is_translated(outer)).is_some() {}
+        if self.outer.is_empty() {
+            self.shared = None;
+        }
+        let accepted = self.outer.partition_point(|outer| outer.ready <= opened);
+        if accepted == 0 {
+            return None;
+        }
+        let shared = self.shared(accepted);
+        let first = self.outer.pop_front()?;
+        self.shared = shared.filter(|_| accepted > 1);
+        let connection = first.connection;
+        let client = match shared {
+            None => Client { client: Some(connection.client), host: Some(connection.server), hop: Some(first.hop) },
+            Some(Shared { address, host }) => Client { client: address.map(Endpoint::host), host, hop: None },
+        };
+        Some((connection, client))
+    }
+
+    /// What the first `accepted` have in common, and those that were mixed up with them before; `None` for a single one.
+    fn shared(&self, accepted: usize) -> Option<Shared> {
+        let mut all = self.outer.iter().take(accepted).map(|outer| &outer.connection);
+        let first = all.next()?;
+        let before = match (self.shared, accepted) {
+            (None, 1) => return None,
+            (Some(before), _) => before,
+            (None, _) => Shared { address: Some(first.client.address), host: Some(first.server) },
+        };
+        let is_first = |outer: &Connection| outer.client.address == first.client.address;
+        let (address, host) = (Some(first.client.address), Some(first.server));
+        let one_address = before.address == address && all.clone().all(is_first);
+        let one_host = before.host == host && all.all(|outer| outer.server == first.server);
+        Some(Shared { address: address.filter(|_| one_address), host: host.filter(|_| one_host) })
+    }
+}
