@@ -102,11 +102,10 @@ fn exchange_key(exchange: &Exchange<'_>, (client, server): (Endpoint, Endpoint),
         // Everybody hears the question, and only some the answer: who answers is no part of it.
         Subject::Neighbour { address, .. } => What { kind, client, server: ANYONE, id: hasher.hash_one(address) },
         Subject::Lookup(lookup) => {
-            let mut id = hasher.build_hasher();
-            (lookup.id, question(lookup, hasher)).hash(&mut id);
+            let id = hasher.hash_one((lookup.id, question(lookup, hasher)));
             // A group is asked, and one of it answers.
             let server = if exchange.protocol.protocol().name() == "dns" { server } else { ANYONE };
-            What { kind, client, server, id: id.finish() }
+            What { kind, client, server, id }
         }
     }
 }

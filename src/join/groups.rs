@@ -50,7 +50,7 @@ impl Group {
 /// All groups there are.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
-    groups: AHashMap<GroupId, Group>,
+    by_id: AHashMap<GroupId, Group>,
     by_key: AHashMap<Key, GroupId>,
     /// By the time when each is known, then by arrival.
     held: BinaryHeap<Reverse<(Timestamp, GroupId)>>,
@@ -62,7 +62,7 @@ impl Groups {
     /// Puts an event to its copies. `Some` is the number of the group that it began.
     pub fn put(&mut self, key: Key, event: Box<Event<'static>>) -> Option<GroupId> {
         let (hop, moment) = (copies::hop(&event), copies::moment(&event));
-        if let Some(group) = self.by_key.get(&key).and_then(|id| self.groups.get_mut(id))
+        if let Some(group) = self.by_key.get(&key).and_then(|id| self.by_id.get_mut(id))
             && is_near(group.moment, moment)
             && !group.hops.iter().any(|other| other.place == hop.place)
         {
@@ -78,23 +78,23 @@ impl Groups {
         let known_at = event.known_at();
         self.by_key.insert(key, id);
         self.held.push(Reverse((known_at, id)));
-        self.groups.insert(id, Group { key, moment, members: vec![event], hops: vec![hop], taken: false });
+        self.by_id.insert(id, Group { key, moment, members: vec![event], hops: vec![hop], taken: false });
         Some(id)
     }
 
     /// The group of that number, while it is remembered.
     pub fn get(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(&id)
+        self.by_id.get(&id)
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(&id)
+        self.by_id.get_mut(&id)
     }
 
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        self.groups.len()
+        self.by_id.len()
     }
 
     /// When the next group is due, without the hold.
@@ -116,7 +116,7 @@ impl Groups {
                 return;
             }
             self.told.pop_front();
-            let Some(group) = self.groups.remove(&id) else { continue };
+            let Some(group) = self.by_id.remove(&id) else { continue };
             if self.by_key.get(&group.key) == Some(&id) {
                 self.by_key.remove(&group.key);
             }

@@ -147,7 +147,7 @@ fn original(event: &Event<'_>, knowledge: &dyn Knowledge) -> Option<(Endpoint, E
 
 /// Tells a connection of docker-proxy by the client that it was opened for.
 fn by_docker_proxy(told: &mut Told<'_>, client: &Client) {
-    if let Some(asking) = client.client {
+    if let Some(asking) = client.asking {
         let (_, server) = copies::ends(&told.event);
         copies::set_ends(&mut told.event, asking, server);
     }

@@ -56,7 +56,7 @@ enum Role {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client {
     /// Who asked; without a port where only the address is certain, and `None` where not even that is.
-    pub client: Option<Endpoint>,
+    pub asking: Option<Endpoint>,
     /// What the client asked for; `None` where that is not certain.
     pub host: Option<Endpoint>,
     /// Where the client's own connection was seen.
@@ -215,8 +215,8 @@ impl Waiting {
         self.shared = shared.filter(|_| accepted > 1);
         let connection = first.connection;
         let client = match shared {
-            None => Client { client: Some(connection.client), host: Some(connection.server), hop: Some(first.hop) },
-            Some(Shared { address, host }) => Client { client: address.map(Endpoint::host), host, hop: None },
+            None => Client { asking: Some(connection.client), host: Some(connection.server), hop: Some(first.hop) },
+            Some(Shared { address, host }) => Client { asking: address.map(Endpoint::host), host, hop: None },
         };
         Some((connection, client))
     }

@@ -136,8 +136,8 @@ fn connection(place: Place, (client, server): (Endpoint, Endpoint), first: u64, 
     }
 }
 
-fn closed(opened: Connection, last: u64) -> Connection {
-    Connection { stage: Stage::Closed { by: Side::Client }, last: seen(last, last), known_at: at(last), ..opened }
+fn closed(opened: &Connection, last: u64) -> Connection {
+    Connection { stage: Stage::Closed { by: Side::Client }, last: seen(last, last), known_at: at(last), ..*opened }
 }
 
 /// What is told of these events, which come in this order.
@@ -237,7 +237,7 @@ fn a_translated_connection_is_told_with_what_its_client_asked_for() {
     let (asking, container) = (end("10.88.0.2", 54_816), end("172.18.0.2", 5000));
     let outside = connection(UPLINK, (asking, end("10.88.0.1", 8080)), 100, 77);
     let inside = connection(BRIDGE, (asking, container), 105, 77);
-    let events = [outside, inside, closed(inside, 905), closed(outside, 900)];
+    let events = [outside, inside, closed(&inside, 905), closed(&outside, 900)];
     let told = told(events.map(Event::Connection).to_vec());
     assert_eq!(told.len(), 2, "open and closed: {told:?}");
     for told in &told {
@@ -275,7 +275,7 @@ fn inner(port: u16, first: u64) -> Connection {
 #[test]
 fn what_docker_proxy_opens_is_told_by_the_client_that_it_opened_it_for() {
     let (accepted, opened) = (outer(end("127.0.0.1", 57_414), 8080, 100), inner(36_938, 300));
-    let events = [accepted, opened, closed(opened, 2000), closed(accepted, 2010)];
+    let events = [accepted, opened, closed(&opened, 2000), closed(&accepted, 2010)];
     let told = told(events.map(Event::Connection).to_vec());
     assert_eq!(told.len(), 2, "{told:?}");
     for told in &told {

@@ -44,6 +44,7 @@ impl Socket {
 
 /// The published port.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the schema's")]
 pub(super) struct Port {
     host_address: Option<String>,
     host_port: Option<u16>,

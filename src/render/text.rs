@@ -34,6 +34,7 @@ const ARROW: &str = " → ";
 const INDENT: &str = "    ";
 
 /// How lines are laid out.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The terminal's width in columns; `None` for a pipe or file, where lines are as long as they need.
