@@ -1,8 +1,10 @@
 //! The commands: the only place that wires the stages together.
 
+mod missing;
 mod output;
 mod plan;
 mod replay;
+mod rooms;
 mod starting;
 mod stdin;
 mod tap;
