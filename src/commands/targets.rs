@@ -63,8 +63,10 @@ impl Target {
         match kind {
             _ if name.is_empty() => Err(format!("{typed:?} names nothing: write a name or the beginning of an id")),
             Some(Some(kind)) => Ok(Self { kind: Some(kind), name: name.to_owned() }),
-            // Linux allows a colon in the name of an interface (eth0:1 is a label, vlan:7 a device).
-            Some(None) if is_interface_name(typed) => Ok(Self { kind: None, name: typed.to_owned() }),
+            // A label of an address, which ifconfig takes for an interface: eth0:1.
+            Some(None) if name.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(Self { kind: None, name: typed.to_owned() })
+            }
             Some(None) => Err(format!("{typed}: write net:, container:, service: or if: before a name")),
             None => Ok(Self { kind: None, name: typed.to_owned() }),
         }
@@ -230,11 +232,6 @@ fn is_just(service: &Subject, found: &[Subject], directory: &Directory) -> bool 
     let mut of_it = directory.containers().filter(|container| service.is_service_of(container));
     let only = of_it.next().filter(|_| of_it.next().is_none());
     only.is_some_and(|only| found.contains(&Subject::Container(Arc::clone(only))))
-}
-
-/// At most 15 bytes, no slash and no space (kernel `dev_valid_name`).
-fn is_interface_name(name: &str) -> bool {
-    name.len() < 16 && !name.chars().any(|c| c == '/' || c.is_whitespace())
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn the_beginning_of_an_id_will_do() {
 
 #[test]
 fn what_is_no_target_is_refused() {
-    for wrong in ["", "net:", "ney:my_bridge/x"] {
+    for wrong in ["", "net:", "ney:my_bridge", "eth0:x"] {
         assert!(Target::read(wrong).is_err(), "{wrong}");
     }
     assert!(Target::read("volume:my_bridge").unwrap_err().contains("write net:, container:, service: or if:"));

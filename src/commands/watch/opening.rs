@@ -60,7 +60,7 @@ impl Watching {
         for (wish, opening) in opening {
             if let Err(error) = opening.and_then(|(id, opening)| self.opened(id, opening)) {
                 failed.insert(wish.why);
-                self.not_opened(&wish, &error);
+                self.not_opened(&wish, error, at_start);
                 if at_start && wish.place.content == Content::All {
                     return Err(ExitCode::FAILURE);
                 }
@@ -84,22 +84,39 @@ impl Watching {
         }
     }
 
-    fn not_opened(&mut self, wish: &Wish, error: &Error) {
-        let is_lookups = |place: &Place| place.content == Content::Lookups;
-        let is_first = !self.given_up.iter().any(is_lookups);
+    fn not_opened(&mut self, wish: &Wish, error: Error, at_start: bool) {
+        let is_first = !self.given_up.iter().any(|place| place.content == Content::Lookups);
         let is_gone = wish.path.as_deref().is_some_and(|path| matches!(path.try_exists(), Ok(false)));
+        let is_without = matches!(error, Error::NoInterface { .. } | Error::InterfaceDown { .. });
         // One that was gone before it could be entered has nothing to look at; it will be looked for again.
-        if is_gone || (wish.path.is_some() && matches!(error, Error::NoInterface { .. } | Error::InterfaceDown { .. }))
-        {
+        if is_gone || (wish.path.is_some() && is_without) {
             return;
         }
+        // A bridge goes before the daemon says that its network does.
+        if is_without && !at_start {
+            return self.suspect(wish.place.clone(), error);
+        }
         self.given_up.insert(wish.place.clone());
-        match wish.place.content {
-            Content::All => self.messages.say(&error.to_string()),
-            Content::Lookups if is_first => {
+        match (wish.place.content, &wish.tap.network) {
+            (Content::All, Some(network)) if matches!(error, Error::NoInterface { .. }) => {
+                let interface = &wish.place.interface;
+                self.messages.say(&format!(
+                    "{network}: its bridge {interface} is not in this network namespace: run bridgetap in that of \
+                     dockerd (in a container: docker run --network host), or name a container"
+                ));
+            }
+            (Content::All, _) => self.messages.say(&error.to_string()),
+            (Content::Lookups, _) if is_first => {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
-            Content::Lookups => {}
+            (Content::Lookups, _) => {}
+        }
+    }
+
+    /// An interface is gone, and the daemon may be about to say why.
+    fn suspect(&mut self, place: Place, error: Error) {
+        if !self.suspects.iter().any(|suspect| suspect.place == place) {
+            self.suspects.push(Suspect { until: monotonic() + EXPLAINING, place, error });
         }
     }
 
@@ -219,10 +236,7 @@ impl Watching {
         self.kernel.forget(&tap.place.room);
         match error {
             None => {}
-            Some(error @ Error::Vanished { .. }) => {
-                let until = monotonic() + EXPLAINING;
-                self.suspects.push(Suspect { until, place: tap.place, error });
-            }
+            Some(error @ Error::Vanished { .. }) => self.suspect(tap.place, error),
             Some(error) => {
                 self.given_up.insert(tap.place);
                 self.tell_trouble(&error);

@@ -8,7 +8,7 @@ use super::super::rooms::{OVERLAY_BRIDGE, Room};
 use super::super::targets::Subject;
 use super::{COMING_BACK, Watching, monotonic};
 use crate::capture::Error;
-use crate::docker::{Directory, Network};
+use crate::docker::{ContainerId, Directory, Network};
 
 /// As many things are named one by one; of more, the first ones and how many there are.
 const NAMED: usize = 4;
@@ -49,7 +49,7 @@ impl Watching {
         match subject {
             Subject::Network(network) if network.interface.is_some() => of_bridge(network),
             Subject::Network(network) => match network.driver.as_str() {
-                "host" => format!("{name} (by any, all that this machine sends and receives)"),
+                "host" => format!("{name} (through any: all that this machine sends and receives)"),
                 "overlay" if interfaces.contains(&OVERLAY_BRIDGE) => format!("{name} (overlay, {OVERLAY_BRIDGE})"),
                 driver if rooms.is_empty() => format!("{name} ({driver}, as soon as a container on it runs here)"),
                 driver => format!("{name} ({driver}, inside {containers})"),
@@ -57,10 +57,12 @@ impl Watching {
             Subject::Container(container) => {
                 let sandbox = self.sandboxes.of_container(&container.id);
                 let owner = sandbox.map(|sandbox| sandbox.name()).filter(|owner| *owner != name);
-                let shared = owner.map_or_else(String::new, |owner| format!(", the interfaces of {owner}"));
+                let shared = owner.map_or_else(String::new, |owner| format!(", shared with {owner}"));
                 match interfaces.as_slice() {
                     _ if sandbox.is_some_and(|sandbox| sandbox.is_the_hosts(directory)) => {
-                        format!("{name} (on the host's network: by any, all that this machine sends and receives)")
+                        format!(
+                            "{name} (on the host's network, so through any: all that this machine sends and receives)"
+                        )
                     }
                     ["lo"] => format!("{name} (lo only: it has no other interface{shared})"),
                     [] => format!("{name} (already among the others)"),
@@ -177,8 +179,15 @@ impl Watching {
     /// An interface inside a namespace is gone, and the namespace may be there still.
     pub(super) fn tell_left(&mut self, room: &Room, place: &Place) {
         let sandbox = self.sandboxes.iter().find(|sandbox| sandbox.room == *room);
+        let is_target = |container: &ContainerId| {
+            let mut subjects = self.plan.entries.iter().filter_map(|entry| entry.subject.as_ref());
+            subjects.any(|subject| match subject {
+                Subject::Container(target) => target.id == *container,
+                _ => self.directory().container(container).is_some_and(|found| subject.is_service_of(found)),
+            })
+        };
         if place.content == Content::All
-            && let Some(sandbox) = sandbox
+            && let Some(sandbox) = sandbox.filter(|sandbox| sandbox.containers.iter().any(|found| is_target(&found.id)))
         {
             let text = format!("{} has no interface {} any more", sandbox.name(), place.interface);
             self.messages.say(&text);
@@ -205,7 +214,7 @@ impl Watching {
 
     /// Whether all is gone that could be watched, and for long enough. Says so.
     pub(super) fn is_nothing_left(&mut self) -> bool {
-        if !self.taps.is_empty() {
+        if !self.taps.is_empty() || self.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
             self.gone_since = None;
             return false;
         }
@@ -215,7 +224,7 @@ impl Watching {
             self.whole = false;
             return true;
         }
-        if self.waits || !self.plan.is_all_gone() {
+        if !self.plan.is_all_gone() {
             self.gone_since = None;
             return false;
         }
