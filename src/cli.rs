@@ -24,7 +24,8 @@ pub enum Command {
     /// Watch Docker networks live.
     ///
     /// Watching a network that has Docker's name service also means watching the loopback interface of every container
-    /// on it: a lookup of a container's name never crosses the bridge.
+    /// on it: a lookup of a container's name never crosses the bridge. Watching a container means every interface in its
+    /// network namespace. docs/targets.md says what is tapped for each kind of network.
     Watch(Watch),
     /// Tell the same from capture files: pcap, pcapng, either gzipped.
     Replay(Replay),
@@ -33,20 +34,24 @@ pub enum Command {
 /// `bridgetap watch`
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// A network by its name or id, or an interface; net:NAME or if:NAME where a name is ambiguous. None: every Docker
-    /// bridge.
+    /// A network, container, Compose service or interface, by its name or the beginning of its id; net:NAME,
+    /// container:NAME, service:[PROJECT/]NAME or if:NAME where a name is ambiguous. None: every Docker bridge.
     #[arg(value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Watch an interface, as tcpdump's -i.
     #[arg(short = 'i', long = "interface", value_name = "INTERFACE")]
     pub interfaces: Vec<String>,
+    /// Wait for targets that are not there yet, or not any more; also for the Docker daemon.
+    #[arg(long)]
+    pub wait: bool,
     /// End after this time: 30s, 5m, 1h30m.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
-    /// Size of the ring that the kernel puts packets in, for each bridge or interface.
-    #[arg(short = 'B', long = "buffer-size", value_name = "KIB", default_value_t = 32 * 1024,
+    /// Size of the ring that the kernel puts packets in, for each interface. Unless given, 32768, and less where there
+    /// are more than three.
+    #[arg(short = 'B', long = "buffer-size", value_name = "KIB",
         value_parser = clap::value_parser!(u32).range(64..=2 * 1024 * 1024))]
-    pub ring_kib: u32,
+    pub ring_kib: Option<u32>,
     /// Bytes of each packet that are looked at.
     #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", default_value_t = 262_144,
         value_parser = clap::value_parser!(u32).range(64..=262_144))]

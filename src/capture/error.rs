@@ -100,6 +100,11 @@ pub enum Error {
         /// The path as it was given.
         path: PathBuf,
     },
+    /// The kernel does not let this user see or enter the network namespace.
+    NotEntered {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// There is something at the path, but it cannot be entered as a network namespace.
     Namespace {
         /// The path as it was given.
@@ -245,6 +250,12 @@ impl Error {
             Self::NoNamespace { path } => {
                 write!(f, "{}: no such network namespace; its container has stopped", shown(path))
             }
+            Self::NotEntered { path } => write!(
+                f,
+                "{}: no permission to enter this network namespace, which needs CAP_SYS_ADMIN and CAP_SYS_PTRACE, and \
+                 CAP_NET_RAW to capture there; {SETCAP}",
+                shown(path)
+            ),
             Self::Namespace { path, source } => {
                 write!(f, "{}: cannot be entered as a network namespace: {source}", shown(path))
             }
@@ -264,16 +275,14 @@ impl Error {
     }
 }
 
+/// What gives a user all that capturing takes. `/run/docker` is root's alone, so others reach a container's namespace by
+/// `/proc`, which asks for `CAP_SYS_PTRACE`.
+const SETCAP: &str = "run sudo bridgetap …, or once: sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep \
+                      $(command -v bridgetap)";
+
 fn not_permitted(f: &mut Formatter<'_>, interface: &str, namespace: Option<&Path>) -> fmt::Result {
-    // /run/docker is root's alone, so others reach a container's namespace by /proc, which asks for CAP_SYS_PTRACE.
     let needed = if namespace.is_some() { "CAP_NET_RAW, CAP_SYS_ADMIN and CAP_SYS_PTRACE" } else { "CAP_NET_RAW" };
-    write!(
-        f,
-        "{}: no permission to capture{}, which needs {needed}; run sudo bridgetap …, or once: sudo setcap \
-         cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep $(command -v bridgetap)",
-        escaped(interface),
-        within(namespace)
-    )
+    write!(f, "{}: no permission to capture{}, which needs {needed}; {SETCAP}", escaped(interface), within(namespace))
 }
 
 /// ` in /var/run/docker/netns/4f1c…`, or nothing for the program's own namespace.
@@ -434,6 +443,9 @@ mod tests {
         let text = "lo: no permission to capture in /run/netns/a, which needs CAP_NET_RAW, CAP_SYS_ADMIN and \
                     CAP_SYS_PTRACE; run sudo";
         assert!(error.to_string().starts_with(text), "{error}");
+        let error = Error::NotEntered { path: "/proc/7/ns/net".into() };
+        assert!(error.to_string().starts_with("/proc/7/ns/net: no permission to enter"), "{error}");
+        assert!(error.to_string().contains("CAP_SYS_ADMIN") && error.to_string().contains("sudo setcap"), "{error}");
         let error =
             Error::NoInterface { interface: "docker1".into(), namespace: None, nearest: Some("docker0".into()) };
         assert_eq!(error.to_string(), "docker1: no such interface; did you mean docker0?");

@@ -4,11 +4,14 @@
 //! `/sys` was mounted, nor of libpcap, which adds devices that are no interfaces (`nflog`, `usbmon0`).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
+use nix::sys::socket::{LinkAddr, SockaddrStorage};
 
 use super::Error;
+use crate::address::MacAddr;
 
 /// How like a name must be to be proposed for another, by Jaro and Winkler, from 0 to 1.
 const LIKE_ENOUGH: f64 = 0.8;
@@ -22,6 +25,25 @@ pub struct Interface {
     pub index: u32,
     /// Whether it is up (`IFF_UP`); it may still be without a carrier.
     pub up: bool,
+    /// Its address on the link; loopback and tunnels have none.
+    pub mac: Option<MacAddr>,
+    /// Its IPv4 and IPv6 addresses, as the kernel lists them.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Interface {
+    fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), index: 0, up: false, mac: None, addresses: Vec::new() }
+    }
+
+    fn take(&mut self, address: Option<&SockaddrStorage>) {
+        let Some(address) = address else { return };
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        let v6 = address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()));
+        self.addresses.extend(v4.or(v6));
+        let mac = address.as_link_addr().and_then(LinkAddr::addr).filter(|mac| *mac != [0; 6]);
+        self.mac = self.mac.or(mac.map(MacAddr));
+    }
 }
 
 /// Every interface of this thread's network namespace, by index.
@@ -31,16 +53,18 @@ pub fn interfaces() -> Result<Vec<Interface>, Error> {
         why: errno.desc().to_owned(),
     })?;
     // One entry for each address, and one for the link itself.
-    let mut up_by_name: BTreeMap<String, bool> = BTreeMap::new();
+    let mut by_name: BTreeMap<String, Interface> = BTreeMap::new();
     for address in addresses {
         // An address may have a label of its own, as in eth0:1.
         let name = address.interface_name.split(':').next().unwrap_or_default();
-        *up_by_name.entry(name.to_owned()).or_default() |= address.flags.contains(InterfaceFlags::IFF_UP);
+        let found = by_name.entry(name.to_owned()).or_insert_with(|| Interface::named(name));
+        found.up |= address.flags.contains(InterfaceFlags::IFF_UP);
+        found.take(address.address.as_ref());
     }
     // One that was deleted in between has no index any more.
-    let mut found: Vec<Interface> = up_by_name
-        .into_iter()
-        .filter_map(|(name, up)| Some(Interface { index: if_nametoindex(name.as_str()).ok()?, name, up }))
+    let mut found: Vec<Interface> = by_name
+        .into_values()
+        .filter_map(|found| Some(Interface { index: if_nametoindex(found.name.as_str()).ok()?, ..found }))
         .collect();
     found.sort_by_key(|interface| interface.index);
     Ok(found)
@@ -74,7 +98,8 @@ mod tests {
         let all = interfaces().unwrap();
         let loopback: Vec<_> = all.iter().filter(|interface| interface.name == "lo").collect();
         assert_eq!(loopback.len(), 1, "{all:?}");
-        assert!(loopback[0].index > 0);
+        assert!(loopback[0].index > 0 && loopback[0].mac.is_none());
+        assert!(loopback[0].addresses.contains(&IpAddr::from([127, 0, 0, 1])), "{loopback:?}");
         assert_eq!(find("lo").unwrap().as_ref(), Some(loopback[0]));
         assert!(all.iter().all(|interface| !["any", "nflog", "nfqueue"].contains(&interface.name.as_str())), "{all:?}");
     }

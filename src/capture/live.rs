@@ -18,7 +18,7 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Packet};
 
-use super::namespace::{self, Identity};
+use super::namespace::Namespace;
 use super::open::{activate, link_type, said};
 use super::stop::{Stop, now};
 use super::{Drops, Error, Frame, Next, Source, Tap, TapId};
@@ -65,8 +65,8 @@ pub struct LiveTap {
     tap: Tap,
     id: TapId,
     capture: Capture<Active>,
-    namespace: Option<Identity>,
-    /// The index of the interface; `any` has none.
+    namespace: Option<Namespace>,
+    /// The index of the interface; `any` has none, nor has one in a namespace that the reading thread is not in.
     index: Option<u32>,
     stop: Stop,
     idle: Duration,
@@ -91,16 +91,38 @@ impl LiveTap {
         options: &LiveOptions,
         stop: Stop,
     ) -> Result<Self, Error> {
-        let ((capture, index), namespace) = match namespace {
-            None => (activate(&tap.interface, None, options)?, None),
-            Some(path) => {
-                let identity = Identity::of(path, &tap.interface)?;
-                let opened = namespace::within(path, &tap.interface, || activate(&tap.interface, Some(path), options))?;
-                (opened?, Some(identity))
-            }
-        };
+        let Some(path) = namespace else { return Self::open_here(tap, id, None, options, stop) };
+        let namespace = Namespace::open(path)?;
+        let (capture, _) = namespace.within(|| activate(&tap.interface, Some(path), options))??;
+        Ok(Self::new(tap, id, capture, None, Some(namespace), stop))
+    }
+
+    /// As [`LiveTap::open`], for a thread that has entered `namespace` itself and stays there while it reads: then it is
+    /// noticed that an interface is gone whose namespace is not, as after `docker network disconnect`.
+    ///
+    /// # Errors
+    /// As those of [`LiveTap::open`].
+    pub fn open_here(
+        tap: Tap,
+        id: TapId,
+        namespace: Option<Namespace>,
+        options: &LiveOptions,
+        stop: Stop,
+    ) -> Result<Self, Error> {
+        let (capture, index) = activate(&tap.interface, namespace.as_ref().map(Namespace::path), options)?;
+        Ok(Self::new(tap, id, capture, index, namespace, stop))
+    }
+
+    fn new(
+        tap: Tap,
+        id: TapId,
+        capture: Capture<Active>,
+        index: Option<u32>,
+        namespace: Option<Namespace>,
+        stop: Stop,
+    ) -> Self {
         let tap = Tap { link: link_type(capture.get_datalink()), ..tap };
-        Ok(Self {
+        Self {
             tap,
             id,
             capture,
@@ -114,7 +136,7 @@ impl LiveTap {
             counted: (0, 0),
             down: false,
             vanished: false,
-        })
+        }
     }
 
     /// After what time without a frame [`Next::Idle`] is given; 250 ms unless set. The tap sleeps until then.
@@ -179,15 +201,12 @@ impl LiveTap {
     /// libpcap asks by name, so it is content when a bridge was deleted and made again; and the socket itself keeps the
     /// namespace of a stopped container alive, with its loopback interface.
     fn is_there(&self) -> bool {
-        match (&self.namespace, self.index) {
-            (Some(namespace), _) => namespace.is_there(),
-            (None, Some(index)) => if_nametoindex(self.tap.interface.as_str()) == Ok(index),
-            (None, None) => true,
-        }
+        let is_namespace = self.namespace.as_ref().is_none_or(Namespace::is_there);
+        is_namespace && self.index.is_none_or(|index| if_nametoindex(self.tap.interface.as_str()) == Ok(index))
     }
 
     fn gone(&self) -> Error {
-        let namespace = self.namespace.as_ref().map(|identity| identity.path().to_owned());
+        let namespace = self.namespace.as_ref().map(|namespace| namespace.path().to_owned());
         Error::Vanished { interface: self.tap.interface.clone(), namespace }
     }
 

@@ -8,13 +8,14 @@ pub mod error;
 pub mod file;
 pub mod interfaces;
 pub mod live;
-mod namespace;
+pub mod namespace;
 mod open;
 pub mod sandboxes;
 pub mod stop;
 
 pub use error::Error;
 pub use live::{LiveOptions, LiveTap};
+pub use namespace::{Namespace, NamespaceId};
 pub use stop::Stop;
 
 use crate::time::Timestamp;

@@ -39,6 +39,28 @@ pub fn spawn(folder: &Path, on_new: impl Fn(PathBuf) + Send + 'static) -> io::Re
     Ok(())
 }
 
+/// The hidden namespace of an overlay network, which it has on this machine while a container on it runs here.
+///
+/// It is named by a number that counts how often the network was made here, and the beginning of the network's id,
+/// twelve characters together (moby `libnetwork/drivers/overlay/ov_network.go`, `osl.GenerateKey`). The newest is given.
+pub fn hidden(folder: &Path, network: &str) -> Option<PathBuf> {
+    let times = |name: &str| {
+        let (times, id) = name.split_once('-')?;
+        let is_it = id.len() >= 4 && network.starts_with(id);
+        times.parse::<u32>().ok().filter(|_| is_it)
+    };
+    let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+    let newest = names.filter_map(|name| Some((times(&name.to_string_lossy())?, name))).max()?;
+    Some(folder.join(newest.1))
+}
+
+/// Whether a file in the folder is a container's namespace, by its name: twelve hexadecimal digits. The others are the
+/// host's (`default`) and those of overlay networks and their load balancers (`1-…`, `lb_…`, `ingress_sbox`).
+pub fn is_containers(path: &Path) -> bool {
+    let name = path.file_name().map(std::ffi::OsStr::to_string_lossy).unwrap_or_default();
+    name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +75,28 @@ mod tests {
         let path = folder.path().join("4f1c");
         std::fs::write(&path, b"").unwrap();
         assert_eq!(receiver.recv_timeout(Duration::from_secs(2)), Ok(path));
+    }
+
+    #[test]
+    fn the_newest_namespace_of_an_overlay_network_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let network = "bce0ih2nbe7s82m7mrr2pfrrh";
+        assert_eq!(hidden(folder.path(), network), None);
+        for name in
+            ["884ae0751c89", "1-bce0ih2nbe", "9-bce0ih2nbe", "10-bce0ih2nb", "2-pwqja5wrqt", "lb_bce0ih2nb", "3-"]
+        {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        assert_eq!(hidden(folder.path(), network), Some(folder.path().join("10-bce0ih2nb")));
+        assert_eq!(hidden(Path::new("/nonexistent"), network), None);
+    }
+
+    #[test]
+    fn a_containers_namespace_is_known_by_its_name() {
+        assert!(is_containers(Path::new("/var/run/docker/netns/884ae0751c89")));
+        for other in ["default", "1-bce0ih2nbe", "lb_bce0ih2nb", "ingress_sbox", ""] {
+            assert!(!is_containers(&Path::new("/var/run/docker/netns").join(other)), "{other}");
+        }
     }
 
     #[test]

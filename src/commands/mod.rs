@@ -1,9 +1,11 @@
 //! The commands: the only place that wires the stages together.
 
 mod known;
+mod missing;
 mod output;
 mod plan;
 mod replay;
+mod rooms;
 mod starting;
 mod stdin;
 mod tap;

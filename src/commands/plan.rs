@@ -1,71 +1,310 @@
 //! What is to be watched, and the taps that this takes by the Directory of the moment.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::capture::{LinkType, Tap, interfaces};
-use crate::docker::{Container, Directory, NetworkId};
+use super::rooms::{Machine, OVERLAY_BRIDGE, Room, Sandbox, Sandboxes};
+use super::targets::{Kind, Subject, Target, Unresolved};
+use crate::capture::live::ANY;
+use crate::capture::{Error, LinkType, Tap};
+use crate::docker::{Container, Directory, Network, NetworkId};
+
+/// What is looked at on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Content {
+    /// Everything.
+    All,
+    /// The lookups that a container sends to Docker's name service.
+    Lookups,
+}
 
 /// What a tap is on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
-    /// An interface of the host, and the network whose bridge it is.
-    Interface(String, Option<String>),
-    /// The loopback interface of a container, by the path of its namespace.
-    Loopback(String),
+pub(super) struct Place {
+    pub room: Room,
+    /// The interface as its namespace calls it.
+    pub interface: String,
+    pub content: Content,
 }
 
-impl Place {
-    /// Whether it can be opened: also when what was watched is gone and another has its name.
-    pub fn is_there(&self) -> bool {
-        match self {
-            Self::Interface(name, _) => interfaces::find(name).is_ok_and(|found| found.is_some()),
-            Self::Loopback(path) => Path::new(path).exists(),
-        }
-    }
+/// Which of the targets a tap is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum For {
+    /// An index in [`Plan::entries`].
+    Target(usize),
+    /// No target was named.
+    Everything,
+}
+
+/// A tap to open.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub place: Place,
+    /// The way to its namespace; `None` is the program's own.
+    pub path: Option<PathBuf>,
+    pub tap: Tap,
+    pub why: For,
+}
+
+/// A target and what it is just now.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub target: Target,
+    /// Nothing while it is waited for.
+    pub subject: Option<Subject>,
+    /// What it was when it was there last.
+    pub last: Option<Subject>,
+    /// What was said of a name that could be several things.
+    doubt: Option<Vec<String>>,
+}
+
+/// What became of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is there, for the first time or again.
+    Came { again: bool },
+    /// It is there, but not as it was: a container that restarted, a network that was made anew.
+    Renewed,
+    /// It is gone.
+    Went,
+    /// It is gone, and its name could be several other things.
+    Doubtful(Vec<String>),
 }
 
 /// What the user wants to watch.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// Interfaces of the host.
-    pub interfaces: Vec<String>,
-    /// Networks, by their bridge and the lookups of their containers.
-    pub networks: HashSet<NetworkId>,
+    pub entries: Vec<Entry>,
     /// Every bridge, also those that are yet to come.
     pub every_bridge: bool,
 }
 
+impl Entry {
+    pub fn new(target: Target, subject: Option<Subject>) -> Self {
+        Self { target, last: subject.clone(), subject, doubt: None }
+    }
+
+    /// Whether it is, or may become, something of Docker's.
+    pub fn is_docker(&self) -> bool {
+        !matches!(self.last, Some(Subject::Interface(_))) && self.target.kind != Some(Kind::Interface)
+    }
+
+    /// Looks at what the target is by now.
+    fn update(&mut self, directory: &Directory, interfaces: &[String]) -> Option<Turn> {
+        let before = self.subject.take();
+        let renewed = before.as_ref().and_then(|subject| subject.renewed(directory, interfaces));
+        let is_same = renewed.is_some();
+        let found = match renewed {
+            Some(subject) => Ok(subject),
+            None => self.target.resolve(directory, interfaces),
+        };
+        let turn = match (&before, &found) {
+            (Some(before), Ok(found)) => (!is_same || has_restarted(before, found)).then_some(Turn::Renewed),
+            (None, Ok(_)) => Some(Turn::Came { again: self.last.is_some() }),
+            (_, Err(Unresolved::Ambiguous(forms))) if self.doubt.as_ref() != Some(forms) => {
+                self.doubt = Some(forms.clone());
+                Some(Turn::Doubtful(forms.clone()))
+            }
+            (Some(_), Err(_)) => Some(Turn::Went),
+            (None, Err(_)) => None,
+        };
+        if let Ok(found) = found {
+            self.last = Some(found.clone());
+            self.subject = Some(found);
+            self.doubt = None;
+        }
+        turn
+    }
+}
+
+/// A container gets a new network namespace each time it starts.
+fn has_restarted(before: &Subject, now: &Subject) -> bool {
+    let (Subject::Container(before), Subject::Container(now)) = (before, now) else { return false };
+    before.namespace.is_some() && now.namespace.is_some() && before.namespace != now.namespace
+}
+
 impl Plan {
-    /// Every place to watch by the Directory, with its tap's description.
-    pub fn places(&self, directory: &Directory) -> Vec<(Place, Tap)> {
-        let Self { interfaces, networks, every_bridge } = self;
-        let is_wanted = |id: &NetworkId| {
-            let bridge = || directory.network(id).is_some_and(|network| network.driver == "bridge");
-            networks.contains(id) || *every_bridge && bridge()
+    /// Adds a target, unless it is there under another name already.
+    pub fn add(&mut self, target: Target, subject: Option<Subject>) {
+        let is_there = self.entries.iter().any(|entry| match &subject {
+            Some(subject) => entry.subject.as_ref() == Some(subject),
+            None => entry.target == target,
+        });
+        if !is_there {
+            self.entries.push(Entry::new(target, subject));
+        }
+    }
+
+    /// Looks at what the targets are by now, and gives those of which something became.
+    pub fn update(&mut self, directory: &Directory, interfaces: &[String]) -> Vec<(usize, Turn)> {
+        let entries = self.entries.iter_mut().enumerate();
+        entries.filter_map(|(index, entry)| Some((index, entry.update(directory, interfaces)?))).collect()
+    }
+
+    /// Whether nothing that was named is there.
+    pub fn is_all_gone(&self) -> bool {
+        !self.every_bridge && self.entries.iter().all(|entry| entry.subject.is_none())
+    }
+
+    /// Whether something may come or go without the daemon's word: an interface of the host.
+    pub fn may_change_by_itself(&self) -> bool {
+        self.entries.iter().any(|entry| match &entry.last {
+            Some(Subject::Interface(_)) => entry.subject.is_none(),
+            Some(_) => false,
+            None => matches!(entry.target.kind, None | Some(Kind::Interface)),
+        })
+    }
+
+    /// Whether the bridge of an overlay network is not there yet.
+    pub fn awaits_overlay(&self, wishes: &[Wish]) -> bool {
+        let is_awaited = |(index, entry): (usize, &Entry)| {
+            let has_bridge =
+                wishes.iter().any(|wish| wish.why == For::Target(index) && wish.place.content == Content::All);
+            matches!(&entry.subject, Some(Subject::Network(network)) if network.driver == "overlay") && !has_bridge
         };
-        let on_host = |interface: &str, network: Option<&str>| {
-            let place = Place::Interface(interface.to_owned(), network.map(str::to_owned));
-            (place, tap(interface, network, None))
-        };
-        let mut wanted: Vec<_> = interfaces.iter().map(|interface| on_host(interface, None)).collect();
-        for network in directory.networks().filter(|network| is_wanted(&network.id)) {
-            if let Some(interface) = &network.interface {
-                wanted.push(on_host(interface, Some(&network.name)));
+        self.entries.iter().enumerate().any(is_awaited)
+    }
+
+    /// Whether the namespaces of containers that start are worth a look before the daemon tells of them.
+    pub fn is_of_containers(&self) -> bool {
+        self.every_bridge || self.entries.iter().any(Entry::is_docker)
+    }
+
+    /// Whether all interfaces of a container that starts may be wanted, and not its lookups only.
+    pub fn wants_whole_containers(&self) -> bool {
+        self.entries.iter().any(|entry| match &entry.last {
+            Some(Subject::Network(network)) => network.interface.is_none() && network.driver != "overlay",
+            Some(Subject::Interface(_)) => false,
+            Some(Subject::Container(_) | Subject::Service { .. }) | None => true,
+        })
+    }
+
+    /// Every tap that is wanted by the Directory, each once: the first target that wants it has it.
+    pub fn wishes(&self, directory: &Directory, sandboxes: &Sandboxes, machine: &mut dyn Machine) -> Vec<Wish> {
+        let mut wishing = Wishing { directory, sandboxes, machine, why: For::Everything, wishes: Vec::new() };
+        for (index, entry) in self.entries.iter().enumerate() {
+            wishing.why = For::Target(index);
+            match &entry.subject {
+                Some(Subject::Network(network)) => wishing.network(network),
+                Some(Subject::Container(container)) => wishing.container(container),
+                Some(service @ Subject::Service { .. }) => {
+                    let containers = directory.containers().filter(|container| service.is_service_of(container));
+                    containers.for_each(|container| wishing.container(container));
+                }
+                Some(Subject::Interface(name)) => wishing.on_host(name, None),
+                None => {}
             }
         }
-        let asks = |container: &Container| {
-            container.endpoints.iter().any(|endpoint| {
-                let has_service = directory.network(&endpoint.network).is_some_and(|network| network.name_service);
-                has_service && is_wanted(&endpoint.network)
-            })
+        if self.every_bridge {
+            wishing.why = For::Everything;
+            bridges(directory).for_each(|network| wishing.network(network));
+        }
+        let mut seen = HashSet::new();
+        let mut wishes = wishing.wishes;
+        wishes.retain(|wish| seen.insert(wish.place.clone()));
+        wishes
+    }
+}
+
+/// The networks that are watched where none is named. The others have no interface on the host.
+pub(super) fn bridges(directory: &Directory) -> impl Iterator<Item = &Arc<Network>> {
+    directory.networks().filter(|network| network.driver == "bridge")
+}
+
+/// Collects the taps that one target after the other takes.
+struct Wishing<'a> {
+    directory: &'a Directory,
+    sandboxes: &'a Sandboxes,
+    machine: &'a mut dyn Machine,
+    why: For,
+    wishes: Vec<Wish>,
+}
+
+impl Wishing<'_> {
+    fn on_host(&mut self, interface: &str, network: Option<&str>) {
+        let place = Place { room: Room::Host, interface: interface.to_owned(), content: Content::All };
+        self.wishes.push(Wish { place, path: None, tap: tap(interface, network, None), why: self.why });
+    }
+
+    fn inside(&mut self, sandbox: &Sandbox, interface: &str, content: Content, network: Option<&str>) {
+        let place = Place { room: sandbox.room.clone(), interface: interface.to_owned(), content };
+        let path = (sandbox.room != Room::Host).then(|| sandbox.path.clone());
+        let tap = tap(interface, network, Some(sandbox.name()));
+        self.wishes.push(Wish { place, path, tap, why: self.why });
+    }
+
+    fn network(&mut self, network: &Network) {
+        match (network.driver.as_str(), &network.interface) {
+            (_, Some(interface)) => self.on_host(interface, Some(&network.name)),
+            ("overlay", _) => self.overlay(network),
+            ("host", _) => self.on_host(ANY, None),
+            ("null", _) => {}
+            // macvlan, ipvlan and plugins: the host's end, where there is one, does not show what containers of one
+            // machine send each other.
+            _ => self.each_on(network, |wishing, sandbox| wishing.interfaces(sandbox, Some(&network.id))),
+        }
+        if network.name_service {
+            self.each_on(network, |wishing, sandbox| wishing.inside(sandbox, "lo", Content::Lookups, None));
+        }
+    }
+
+    /// The bridge of an overlay network, in its hidden namespace.
+    fn overlay(&mut self, network: &Network) {
+        let Some(path) = self.machine.overlay(&network.id) else { return };
+        let Some(room) = self.machine.room(&path) else { return };
+        let place = Place { room, interface: OVERLAY_BRIDGE.to_owned(), content: Content::All };
+        let tap = tap(OVERLAY_BRIDGE, Some(&network.name), None);
+        self.wishes.push(Wish { place, path: Some(path), tap, why: self.why });
+    }
+
+    fn each_on(&mut self, network: &Network, mut wish: impl FnMut(&mut Self, &Sandbox)) {
+        let is_on = |container: &Arc<Container>| container.endpoints.iter().any(|place| place.network == network.id);
+        let sandboxes = self.sandboxes;
+        for sandbox in sandboxes.iter().filter(|sandbox| sandbox.containers.iter().any(is_on)) {
+            wish(self, sandbox);
+        }
+    }
+
+    fn container(&mut self, container: &Container) {
+        let Some(sandbox) = self.sandboxes.of_container(&container.id) else { return };
+        if sandbox.is_the_hosts(self.directory) {
+            let place = Place { room: sandbox.room.clone(), interface: ANY.to_owned(), content: Content::All };
+            let path = (sandbox.room != Room::Host).then(|| sandbox.path.clone());
+            self.wishes.push(Wish { place, path, tap: tap(ANY, None, None), why: self.why });
+        } else {
+            self.interfaces(sandbox, None);
+        }
+    }
+
+    /// The interfaces of a namespace; of one network only where `network` is given.
+    fn interfaces(&mut self, sandbox: &Sandbox, network: Option<&NetworkId>) {
+        let found = match &sandbox.room {
+            Room::Closed(_) => Err(Error::NotEntered { path: sandbox.path.clone() }),
+            room => self.machine.interfaces(room, &sandbox.path, &sandbox.endpoints()),
         };
-        for container in directory.containers().filter(|container| asks(container)) {
-            if let Some(path) = &container.namespace {
-                wanted.push((Place::Loopback(path.clone()), tap("lo", None, Some(&container.name))));
+        let found = match found {
+            Ok(found) => found,
+            // It has just stopped.
+            Err(Error::NoNamespace { .. }) => return,
+            // Opening it will fail, too, and say why.
+            Err(_) => return self.inside(sandbox, "lo", Content::Lookups, None),
+        };
+        for interface in found.iter().filter(|interface| interface.up) {
+            if interface.name == "lo" {
+                if network.is_none() {
+                    let asks = sandbox.asks_docker(self.directory);
+                    let content = if asks { Content::Lookups } else { Content::All };
+                    self.inside(sandbox, "lo", content, None);
+                }
+                continue;
+            }
+            let on = sandbox.network_of(interface, self.directory);
+            if network.is_none() || on.as_ref() == network {
+                let name = on.as_ref().and_then(|id| self.directory.network(id)).map(|network| network.name.clone());
+                self.inside(sandbox, &interface.name, Content::All, name.as_deref());
             }
         }
-        wanted
     }
 }
 
@@ -78,3 +317,7 @@ pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str
         link: LinkType::ETHERNET,
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 //! the daemon says which container it is, and thrown away if it is none that is watched.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::capture::TapId;
@@ -14,13 +14,19 @@ use crate::track::event::Event;
 const OPENING: Duration = Duration::from_secs(1);
 /// The daemon tells whose a namespace is within this time, or nobody cares.
 const CLAIMING: Duration = Duration::from_secs(10);
-/// Events held back for one container.
+/// How often a namespace that nobody has claimed is searched for new interfaces.
+pub(super) const SEARCHING: Duration = Duration::from_millis(20);
+/// Events held back for one tap.
 const MAX_HELD: usize = 1024;
+/// Namespaces that are looked after at once; of more, the daemon will tell.
+const MAX_STARTING: usize = 256;
 
 /// What is known of containers that are starting.
 #[derive(Debug, Default)]
 pub(super) struct Starting {
     namespaces: Vec<(PathBuf, Instant)>,
+    /// Namespaces that were entered, and when each was last searched for interfaces.
+    entered: Vec<(PathBuf, Instant)>,
     unclaimed: HashMap<TapId, Unclaimed>,
 }
 
@@ -28,6 +34,7 @@ pub(super) struct Starting {
 #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
 struct Unclaimed {
     since: Instant,
+    namespace: PathBuf,
     events: Vec<Box<Event<'static>>>,
     lost: u64,
 }
@@ -35,7 +42,9 @@ struct Unclaimed {
 impl Starting {
     /// A namespace appeared.
     pub fn appeared(&mut self, namespace: PathBuf, now: Instant) {
-        self.namespaces.push((namespace, now));
+        if self.namespaces.len() + self.entered.len() < MAX_STARTING {
+            self.namespaces.push((namespace, now));
+        }
     }
 
     /// The namespaces to try to enter now.
@@ -44,17 +53,40 @@ impl Starting {
         self.namespaces.iter().map(|(path, _)| path.clone()).collect()
     }
 
+    /// The namespaces to search for interfaces now.
+    pub fn to_search(&mut self, now: Instant) -> Vec<PathBuf> {
+        let mut due = Vec::new();
+        for (path, searched) in &mut self.entered {
+            if now.duration_since(*searched) >= SEARCHING {
+                *searched = now;
+                due.push(path.clone());
+            }
+        }
+        due
+    }
+
     /// Whether something waits to be entered.
     pub fn is_entering(&self) -> bool {
         !self.namespaces.is_empty()
     }
 
-    /// The namespace has a tap now, or needs none.
-    pub fn entered(&mut self, namespace: &PathBuf, tap: Option<TapId>, now: Instant) {
+    /// Whether something was entered and is nobody's yet.
+    pub fn is_searching(&self) -> bool {
+        !self.entered.is_empty()
+    }
+
+    /// The namespace was entered, or needs not be.
+    pub fn entered(&mut self, namespace: &Path, needs_search: bool, now: Instant) {
         self.namespaces.retain(|(path, _)| path != namespace);
-        if let Some(tap) = tap {
-            self.unclaimed.insert(tap, Unclaimed { since: now, events: Vec::new(), lost: 0 });
+        if needs_search {
+            self.entered.push((namespace.to_owned(), now));
         }
+    }
+
+    /// What this tap shows is held back.
+    pub fn opened(&mut self, tap: TapId, namespace: &Path, now: Instant) {
+        let namespace = namespace.to_owned();
+        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: 0 });
     }
 
     /// Whether nobody has said yet whose tap this is.
@@ -76,12 +108,20 @@ impl Starting {
     /// It is known whose tap this is: the events that were held back, and how many were too many.
     #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
     pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
-        self.unclaimed.remove(&tap).map(|unclaimed| (unclaimed.events, unclaimed.lost))
+        let unclaimed = self.unclaimed.remove(&tap)?;
+        self.entered.retain(|(path, _)| *path != unclaimed.namespace);
+        Some((unclaimed.events, unclaimed.lost))
     }
 
     /// The taps that nobody claimed in time.
-    pub fn overdue(&self, now: Instant) -> Vec<TapId> {
+    pub fn overdue(&mut self, now: Instant) -> Vec<TapId> {
         let late = |unclaimed: &Unclaimed| now.duration_since(unclaimed.since) > CLAIMING;
-        self.unclaimed.iter().filter(|(_, unclaimed)| late(unclaimed)).map(|(tap, _)| *tap).collect()
+        let overdue: Vec<_> =
+            self.unclaimed.iter().filter(|(_, unclaimed)| late(unclaimed)).map(|(tap, _)| *tap).collect();
+        for tap in &overdue {
+            let namespace = self.unclaimed.get(tap).map(|unclaimed| unclaimed.namespace.clone());
+            self.entered.retain(|(path, _)| Some(path) != namespace.as_ref());
+        }
+        overdue
     }
 }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::live::{LiveOptions, LiveTap};
-use crate::capture::{Drops, Error, LinkType, Next, Source, Stop, Tap, TapId};
+use crate::capture::{Drops, Error, LinkType, Namespace, Next, Source, Stop, Tap, TapId};
 use crate::decode;
 use crate::track::event::Event;
 use crate::track::{Counters, Limits, Tracker, packet_line};
@@ -65,20 +65,56 @@ pub(super) struct Wanted {
     pub idle: Duration,
 }
 
-/// Opens a tap and follows it on a thread of its own until `stop`. Gives the tap as it was opened.
-pub(super) fn spawn(wanted: Wanted, stop: Stop, sender: Sender<Message>, shared: Arc<Shared>) -> Result<Tap, Error> {
-    let Wanted { id, tap, namespace, options, idle } = wanted;
-    let name = tap.interface.clone();
-    let mut live = LiveTap::open(tap, id, namespace.as_deref(), &options, stop)?;
-    live.set_idle(idle);
-    let tap = live.tap(id).cloned();
-    let thread = thread::Builder::new().name(format!("tap {}", id.0));
-    let spawned = thread.spawn(move || Following { live, id, sender, shared, undecoded: 0 }.run());
-    match (spawned, tap) {
-        (Ok(_), Some(tap)) => Ok(tap),
-        (Err(source), _) => Err(Error::Io { name, source }),
-        (Ok(_), None) => Err(Error::Io { name, source: std::io::Error::other("the tap does not know itself") }),
+/// A tap that is being opened on its thread.
+#[derive(Debug)]
+pub(super) struct Opening {
+    name: String,
+    opened: Receiver<Result<Tap, Error>>,
+}
+
+impl Opening {
+    /// Waits until it is open. Gives the tap as it was opened.
+    pub fn wait(self) -> Result<Tap, Error> {
+        let Self { name, opened } = self;
+        let ended = || Err(Error::Io { name, source: std::io::Error::other("its thread ended") });
+        opened.recv().unwrap_or_else(|_| ended())
     }
+}
+
+/// Begins to open a tap and to follow it until `stop`, on a thread of its own that enters its namespace and stays there.
+/// Opening waits for the kernel more than it computes, so many are opened at the same time.
+pub(super) fn spawn(
+    wanted: Wanted,
+    stop: Stop,
+    sender: Sender<Message>,
+    shared: Arc<Shared>,
+) -> Result<Opening, Error> {
+    let (id, name) = (wanted.id, wanted.tap.interface.clone());
+    let (tell, opened) = bounded(1);
+    let work = move || match open(wanted, stop) {
+        Ok(live) => {
+            let tap = live.tap(id).cloned();
+            let unknown = || Error::Io { name: String::new(), source: std::io::Error::other("a tap without a name") };
+            if tell.send(tap.ok_or_else(unknown)).is_ok() {
+                Following { live, id, sender, shared, undecoded: 0 }.run();
+            }
+        }
+        // Whoever waits for it is there.
+        Err(error) => drop(tell.send(Err(error))),
+    };
+    match thread::Builder::new().name(format!("tap {}", id.0)).spawn(work) {
+        Ok(_) => Ok(Opening { name, opened }),
+        Err(source) => Err(Error::Io { name, source }),
+    }
+}
+
+fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
+    let Wanted { id, tap, namespace, options, idle } = wanted;
+    let namespace = namespace.map(|path| Namespace::open(&path)).transpose()?;
+    namespace.as_ref().map_or(Ok(()), Namespace::enter)?;
+    let mut live = LiveTap::open_here(tap, id, namespace, &options, stop)?;
+    live.set_idle(idle);
+    Ok(live)
 }
 
 struct Following {

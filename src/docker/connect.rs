@@ -5,11 +5,13 @@
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::docker::error::DaemonError;
+use crate::docker::host::HostInterfaces;
 
 /// The socket of a Docker Engine that was installed as usual.
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
@@ -130,6 +132,25 @@ pub enum Endpoint {
     Http(String),
     /// `HOST:PORT`, with TLS, and the directory of `ca.pem`, `cert.pem` and `key.pem`.
     Https(String, PathBuf),
+}
+
+impl Endpoint {
+    /// The host that it is reached at; nothing for a socket of this machine.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Http(address) | Self::Https(address, _) => address.rsplit_once(':').map(|(host, _)| host),
+        }
+    }
+
+    /// Whether the daemon may be on this machine: by a socket, or at one of its own addresses. It may still be
+    /// another one, behind a socket that is forwarded.
+    pub fn may_be_local(&self) -> bool {
+        let Some(host) = self.host() else { return true };
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let is_here = |address: IpAddr| address.is_loopback() || HostInterfaces::read().all().contains(&address);
+        host == "localhost" || address.is_ok_and(is_here)
+    }
 }
 
 impl std::fmt::Display for Endpoint {

@@ -108,3 +108,16 @@ fn the_first_socket_that_is_there_is_taken() {
     let default = Environment { docker_context: Some("default".into()), ..environment };
     assert!(default.endpoint().is_ok());
 }
+
+#[test]
+fn a_daemon_is_local_by_its_address() {
+    let local = |endpoint: Endpoint| endpoint.may_be_local();
+    assert!(local(Endpoint::Unix("/var/run/docker.sock".into())));
+    for here in ["127.0.0.1:2375", "127.1.2.3:2375", "localhost:2375", "[::1]:2375"] {
+        assert!(local(Endpoint::Http(here.into())), "{here}");
+        assert!(local(Endpoint::Https(here.into(), PathBuf::new())), "{here}");
+    }
+    for other in ["203.0.113.7:2375", "example.test:2375", "[2001:db8::7]:2375", "localhost.example.test:2375"] {
+        assert!(!local(Endpoint::Http(other.into())), "{other}");
+    }
+}

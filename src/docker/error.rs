@@ -98,8 +98,9 @@ impl fmt::Display for DaemonError {
             ),
             Self::Ssh { value } => write!(
                 f,
-                "{value} is reached by SSH: forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock \
-                 {}) and set DOCKER_HOST=unix:///tmp/docker.sock",
+                "{value} is another machine, and captures are local: run bridgetap there (ssh {0} sudo bridgetap watch); \
+                 for its names only, forward its socket (ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock {0}) and set \
+                 DOCKER_HOST=unix:///tmp/docker.sock",
                 value.trim_start_matches("ssh://")
             ),
             Self::ContextNotFound { wanted, known } => write!(

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, EventMessage};
+use bollard::models::{ContainerInspectResponse, ContainerState, EventMessage};
 use bollard::query_parameters::{
-    EventsOptionsBuilder, InspectContainerOptions, InspectNetworkOptions, ListContainersOptions, ListNetworksOptions,
+    EventsOptionsBuilder, InspectContainerOptions, InspectNetworkOptions, ListContainersOptions,
+    ListContainersOptionsBuilder, ListNetworksOptions,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::stream::{self, Stream, StreamExt};
@@ -49,8 +50,7 @@ impl Daemon {
     pub(crate) async fn connect(endpoint: &Endpoint) -> Result<Self, DaemonError> {
         let name = endpoint.to_string();
         let client = client(endpoint).map_err(|error| DaemonError::from_client(&name, &error))?;
-        let mut daemon =
-            Self { client: client.clone(), endpoint: name, is_local: matches!(endpoint, Endpoint::Unix(_)) };
+        let mut daemon = Self { client: client.clone(), endpoint: name, is_local: endpoint.may_be_local() };
         // An older daemon refuses paths of a newer version, but for this one.
         let answer = tokio::time::timeout(TIMEOUT, client.negotiate_version()).await;
         daemon.client = daemon.judge(answer)?;
@@ -87,6 +87,21 @@ impl Daemon {
             .collect()
             .await;
         Ok(Listing { networks, containers })
+    }
+
+    /// Every container that does not run, by name and id.
+    pub(crate) async fn list_stopped(&self) -> Result<Vec<(String, ContainerId)>, DaemonError> {
+        let states = ["created", "exited", "dead"].map(str::to_owned).to_vec();
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&[("status".to_owned(), states)].into());
+        let listed = self.ask(self.client.list_containers(Some(options.build()))).await?;
+        let containers = listed.into_iter().filter_map(api::container_of_list);
+        Ok(containers.map(|container| (container.name, container.id)).collect())
+    }
+
+    /// How a container stopped; nothing where there is none any more.
+    pub(crate) async fn state(&self, id: &ContainerId) -> Result<Option<ContainerState>, DaemonError> {
+        let request = self.client.inspect_container(&id.0, None::<InspectContainerOptions>);
+        Ok(self.unless_missing(request).await?.and_then(|found| found.state))
     }
 
     /// A listed container with all that is known of it; nothing where it is gone by now.

@@ -28,7 +28,8 @@ pub(crate) fn find<'a, T: 'a>(
     if let Some(found) = one_of(by_name) {
         return found;
     }
-    let is_id = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Hexadecimal, but for the networks of a swarm, whose ids have all letters (swarmkit `identity/randomid.go`).
+    let is_id = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let id = wanted.to_ascii_lowercase();
     let by_id = candidates.clone().filter(|(full, _, _)| is_id && full.starts_with(&id));
     if let Some(found) = one_of(by_id) {
@@ -50,7 +51,7 @@ fn one_of<'a, T: 'a>(found: impl Iterator<Item = (&'a str, &'a str, &'a Arc<T>)>
 }
 
 /// The name with the fewest typing mistakes between it and `wanted`, if at most a third of the letters are wrong.
-fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
+pub fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
     if wanted.len() > MAX_COMPARED {
         return None;
     }

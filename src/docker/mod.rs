@@ -15,11 +15,13 @@ pub mod lookup;
 mod network_index;
 mod session;
 pub mod snapshot;
+pub mod stopped;
 pub mod watch;
 
-pub use connect::Environment;
+pub use connect::{Endpoint as DaemonEndpoint, Environment};
 pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Link, Network, NetworkId, Protocol, Subnet};
 pub use error::DaemonError;
 pub use lookup::Lookup;
 pub use snapshot::{Snapshot, SnapshotError, read_snapshot, write_snapshot};
+pub use stopped::Stopped;
 pub use watch::{Change, DaemonConfig, DirectoryWatch, spawn};

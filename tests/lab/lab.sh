@@ -18,9 +18,18 @@ readonly -A containers=(
   [published]='tutorial-container'
   [web]='redis-server flask-app nginx'
   [loopback-only]='loopback-only'
+  [internal]='inner_a inner_b'
+  [ipv6]='v6_a v6_b'
+  [macvlan]='mv_a mv_b'
+  [overlay]='ov_a ov_b'
+  [host]='hostweb'
+  [none]='lonely'
 )
-readonly -A networks=([user-bridge]='my_bridge' [web]='public-net-1 private-net-1')
-readonly scenarios=(default-bridge user-bridge published web loopback-only)
+readonly -A networks=([user-bridge]='my_bridge' [web]='public-net-1 private-net-1' [internal]='inner' [ipv6]='v6net'
+  [macvlan]='mv1' [overlay]='docker_gwbridge')
+readonly scenarios=(default-bridge user-bridge published web loopback-only internal ipv6 macvlan overlay host none)
+# The parent of the macvlan network, with nothing at its other end.
+readonly parent=bt-parent
 # How long a server may take to answer, in tenths of a second.
 readonly patience=150
 
@@ -96,6 +105,45 @@ up_loopback-only() {
   wait_for loopback-only docker exec loopback-only curl -fsS http://127.0.0.1:80/
 }
 
+up_internal() {
+  docker network create --label "$label" --internal inner >/dev/null
+  container run inner_a -it --network inner "$busybox" sh
+  container run inner_b -it --network inner "$busybox" sh
+}
+
+up_ipv6() {
+  docker network create --label "$label" --ipv6 --subnet fd00:dead:beef::/64 v6net >/dev/null
+  container run v6_a -it --network v6net "$busybox" sh
+  container run v6_b -it --network v6net "$busybox" sh
+}
+
+up_macvlan() {
+  ip link add "$parent" type veth peer name bt-nowhere
+  ip link set "$parent" up
+  ip link set bt-nowhere up
+  docker network create --label "$label" -d macvlan -o parent="$parent" --subnet 10.99.0.0/24 mv1 >/dev/null
+  container run mv_a -it --network mv1 "$busybox" sh
+  container run mv_b -it --network mv1 "$busybox" sh
+}
+
+# A swarm of one node. Docker would make docker_gwbridge itself, but without a label to know the lab's swarm by.
+up_overlay() {
+  docker network create --label "$label" -o com.docker.network.bridge.name=docker_gwbridge \
+    -o com.docker.network.bridge.enable_icc=false docker_gwbridge >/dev/null
+  docker swarm init --advertise-addr "$host_address" >/dev/null
+  docker network create --label "$label" -d overlay --attachable ov1 >/dev/null
+  container run ov_a -it --network ov1 "$busybox" sh
+  container run ov_b -it --network ov1 "$busybox" sh
+}
+
+up_host() {
+  container run hostweb --network host "$busybox" \
+    sh -c 'mkdir -p /www; echo host >/www/index.html; exec httpd -f -p 9090 -h /www'
+  wait_for hostweb docker exec hostweb wget -qO- http://127.0.0.1:9090/
+}
+
+up_none() { container run lonely -it --network none "$busybox" sh; }
+
 # Another machine, routed to this host, with the name server: it knows example.test and no other name.
 up_outside() {
   ip netns add "$outside"
@@ -125,8 +173,17 @@ refuse_strangers() {
       [ "$owner" = 1 ] || die "there is a network '$name' that is not the lab's: remove it first"
     done
   done
+  if [[ " $* " == *' overlay '* ]] && in_swarm && ! in_labs_swarm; then
+    die 'this engine is in a swarm that is not the lab'"'"'s: leave out the scenario overlay'
+  fi
   owner=$(ip -4 -o addr show to "$host_address/24" | awk -v cable="$cable" '$2 != cable {print $2; exit}')
   [ -z "$owner" ] || die "the lab's addresses $host_address/24 are in use on the interface $owner"
+}
+
+in_swarm() { [ "$(docker info -f '{{.Swarm.LocalNodeState}}')" = active ]; }
+
+in_labs_swarm() {
+  in_swarm && [ "$(docker network inspect -f '{{index .Labels "bridgetap.lab"}}' docker_gwbridge 2>/dev/null)" = 1 ]
 }
 
 # wants_debian SCENARIO...: whether one of them needs the image with real servers.
@@ -158,6 +215,8 @@ down() {
   ids=$(docker ps -aq --filter "label=$label")
   # shellcheck disable=SC2086 # a list of ids
   [ -z "$ids" ] || docker rm -f -v $ids >/dev/null
+  # An overlay network goes with its swarm, and docker_gwbridge can go only after it.
+  if in_labs_swarm; then docker swarm leave --force >/dev/null; fi
   ids=$(docker network ls -q --filter "label=$label")
   # shellcheck disable=SC2086
   [ -z "$ids" ] || docker network rm $ids >/dev/null
@@ -167,6 +226,7 @@ down() {
     wait_for 'the end of the name server' no_process_outside
     ip netns del "$outside"
   fi
+  ip link del "$parent" 2>/dev/null || true
   if [ -e "/sys/class/net/$cable" ]; then ip link del "$cable" 2>/dev/null || true; fi
   wait_for "the end of $cable" test ! -e "/sys/class/net/$cable"
 }

@@ -21,6 +21,8 @@ mod failures;
 mod lab;
 mod load;
 mod lookups;
+mod networks;
 mod pings;
+mod targets;
 mod watching;
 mod web;

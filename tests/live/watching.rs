@@ -71,7 +71,21 @@ impl Watching {
         Self::begin_with(command, |_, _| None)
     }
 
+    /// From when it waits for what it is to watch.
+    pub fn waiting(command: &mut Command) -> Self {
+        Self::begin_saying(command, "bridgetap: waiting for ", |pipe, log| Some(read(pipe, log)))
+    }
+
     fn begin_with(command: &mut Command, reader: impl Fn(ChildStdout, Lines) -> Option<JoinHandle<()>>) -> Self {
+        Self::begin_saying(command, "bridgetap: watching ", reader)
+    }
+
+    fn begin_saying(
+        command: &mut Command,
+        said: &str,
+        reader: impl Fn(ChildStdout, Lines) -> Option<JoinHandle<()>>,
+    ) -> Self {
+        let begins = said;
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bridgetap");
         let (log, said) = (Lines::default(), Lines::default());
         let messages = read(child.stderr.take().expect("a pipe"), Arc::clone(&said));
@@ -81,7 +95,7 @@ impl Watching {
         eventually("bridgetap watches", || {
             let ended = watching.child.try_wait().expect("a child");
             assert!(ended.is_none(), "it ended: {}", watching.said());
-            watching.said().contains("bridgetap: watching ")
+            watching.said().contains(begins)
         });
         watching
     }

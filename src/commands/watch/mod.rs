@@ -1,9 +1,11 @@
 //! `bridgetap watch`: the log of live networks.
 
+mod begin;
 mod opening;
+mod told;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,15 +16,15 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use super::known::Known;
 use super::output::{Output, ended};
-use super::plan::{Place, Plan};
-use super::starting::Starting;
-use super::tap::{Ended, Message, Shared};
-use super::targets::{Target, resolve};
+use super::plan::{Place, Plan, Wish};
+use super::rooms::{Kernel, Sandboxes};
+use super::starting::{SEARCHING, Starting};
+use super::tap::{Message, Shared};
 use super::{Messages, Streams, limits};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, Stop, TapId, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LinkType, Stop, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
-use crate::docker::{self, Change, DaemonConfig, DirectoryWatch};
+use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::join::Joiner;
 use crate::render::summary::Totals;
 use crate::track::Counters;
@@ -31,10 +33,6 @@ use crate::track::Counters;
 const LIVE: TapId = TapId(0);
 /// Events that wait for a slow reader; beyond this they are counted as lost.
 const EVENTS: usize = 65_536;
-/// The ring for the loopback interface of a container, where only lookups are looked at.
-const LOOPBACK_RING: usize = 1 << 20;
-/// What is looked at there (design: a lookup of a name never crosses the bridge).
-const LOOKUPS: &str = "host 127.0.0.11";
 /// How long the daemon may take to say what there is, before what the user named is called unknown.
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
@@ -43,6 +41,11 @@ const ENDING: Duration = Duration::from_secs(3);
 const ENTER_AGAIN: Duration = Duration::from_millis(2);
 /// The loop looks around at least this often.
 const LOOK_AROUND: Duration = Duration::from_millis(500);
+/// Without `--wait`: how long all that was named may be gone before the watch ends, unless it was interfaces only.
+/// A container that restarts has its old process's ten seconds to stop before it is gone, so this is for starting.
+const COMING_BACK: Duration = Duration::from_secs(10);
+/// For so long it is looked whether an overlay network's bridge has come, after its namespace has.
+const OVERLAY: Duration = Duration::from_secs(5);
 
 /// What happens beside the packets.
 enum Control {
@@ -55,20 +58,20 @@ enum Control {
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
     let (control, controls) = unbounded();
+    let config = DaemonConfig::of_process();
     let directory = {
         let control = control.clone();
-        docker::spawn(DaemonConfig::of_process(), move |change| {
+        docker::spawn(config.clone(), move |change| {
             // Nobody listens any more only when the program ends.
             let _ = control.send(Control::Docker(change));
         })
     };
     listen_for_signals(control.clone());
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
-    let mut watching = Watching::new(arguments, output, streams.messages);
-    if let Err(code) = watching.begin(arguments, &directory) {
+    let mut watching = Watching::new(arguments, output, streams.messages, control);
+    if let Err(code) = watching.begin(arguments, &directory, &config) {
         return code;
     }
-    watching.listen_for_namespaces(control, &directory);
     watching.go_on(arguments, &controls);
     watching.finish()
 }
@@ -76,17 +79,43 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
 /// A tap that is open.
 struct OpenTap {
     stop: Stop,
-    wanted: Place,
+    place: Place,
+}
+
+/// A place whose interface is gone. The daemon may be about to tell why: then that is said instead.
+struct Suspect {
+    until: Instant,
+    place: Place,
+    error: Error,
 }
 
 struct Watching {
     output: Output,
     messages: Messages,
+    /// What all taps have in common; its filter is for every tap but those of lookups.
     options: LiveOptions,
+    /// The size that was asked for, of the ring of each tap but those of lookups.
+    ring: Option<usize>,
     plan: Plan,
+    /// `--wait`.
+    waits: bool,
+    kernel: Kernel,
+    sandboxes: Sandboxes,
+    /// What is wanted, by the last look at the Directory.
+    wishes: Vec<Wish>,
+    /// The bridges that were there at the last look, where every one is watched: their names, and their networks' ids.
+    bridges: HashMap<String, docker::NetworkId>,
     taps: HashMap<TapId, OpenTap>,
     /// Places that cannot be opened, or are gone: not tried again and again.
     given_up: HashSet<Place>,
+    suspects: Vec<Suspect>,
+    /// Since when nothing that was named is there.
+    gone_since: Option<Instant>,
+    /// Until when an overlay network's bridge may come.
+    overlay_until: Option<Instant>,
+    looked_around: Instant,
+    /// Where to tell of new namespaces; taken once somebody listens for them.
+    control: Option<Sender<Control>>,
     starting: Starting,
     next_tap: u32,
     sender: Sender<Message>,
@@ -99,13 +128,13 @@ struct Watching {
     lost: u64,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
-    /// A tap ended whose place may be wanted again: a container that left a network and joined it anew.
+    /// Something ended whose place may be wanted again: a container that left a network and joined it anew.
     look_again: bool,
     whole: bool,
 }
 
 impl Watching {
-    fn new(arguments: &cli::Watch, output: Output, messages: Messages) -> Self {
+    fn new(arguments: &cli::Watch, output: Output, messages: Messages, control: Sender<Control>) -> Self {
         let (sender, receiver) = bounded(EVENTS);
         let shared = Shared {
             lost: AtomicU64::new(0),
@@ -116,17 +145,27 @@ impl Watching {
         };
         let options = LiveOptions {
             snap_len: arguments.snap_len,
-            ring_bytes: arguments.ring_kib as usize * 1024,
             promiscuous: !arguments.no_promiscuous,
-            filter: None,
+            ..LiveOptions::default()
         };
         Self {
             output,
             messages,
             options,
+            ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
             plan: Plan::default(),
+            waits: arguments.wait,
+            kernel: Kernel::default(),
+            sandboxes: Sandboxes::default(),
+            wishes: Vec::new(),
+            bridges: HashMap::new(),
             taps: HashMap::new(),
             given_up: HashSet::new(),
+            suspects: Vec::new(),
+            gone_since: None,
+            overlay_until: None,
+            looked_around: monotonic(),
+            control: Some(control),
             starting: Starting::default(),
             next_tap: 0,
             sender,
@@ -143,93 +182,101 @@ impl Watching {
         }
     }
 
-    /// Finds what the user named and opens it.
-    fn begin(&mut self, arguments: &cli::Watch, docker: &DirectoryWatch) -> Result<(), ExitCode> {
-        let (directory, why_none) = match docker.wait_first(FIRST_LISTING) {
-            Ok(directory) => (directory, None),
-            Err(error) => (docker.current(), Some(error.to_string())),
-        };
-        let interfaces = arguments.interfaces.iter().map(|interface| format!("if:{interface}"));
-        let targets: Vec<_> = arguments.targets.iter().cloned().chain(interfaces).collect();
-        for wanted in &targets {
-            match resolve(wanted, &directory, why_none.as_deref()) {
-                Ok(Target::Network(network)) => drop(self.plan.networks.insert(network.id.clone())),
-                Ok(Target::Interface(interface)) => self.plan.interfaces.push(interface),
-                Err(why) => {
-                    self.messages.say(&why);
-                    return Err(ExitCode::FAILURE);
-                }
-            }
-        }
-        self.plan.every_bridge = targets.is_empty();
-        if let Some(why) = &why_none {
-            if targets.is_empty() {
-                self.messages.say(&format!("{why}. Without Docker, name an interface: bridgetap watch if:eth0"));
-                return Err(ExitCode::FAILURE);
-            }
-            self.messages.say(&format!("{why}. Going on with addresses instead of names."));
-            self.daemon_is_out = true;
-        }
-        self.output.namer.set_directory(LIVE, Arc::clone(&directory));
-        self.open_missing(&directory, true)?;
-        if self.taps.is_empty() {
-            self.messages.say("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0");
-            return Err(ExitCode::FAILURE);
-        }
-        self.messages.say(&self.what_is_watched());
-        Ok(())
-    }
-
-    /// Wants to know of containers before the daemon tells of them. Where that cannot be, they are seen a little later.
-    fn listen_for_namespaces(&self, control: Sender<Control>, docker: &DirectoryWatch) {
-        if self.plan.networks.is_empty() && !self.plan.every_bridge {
-            return;
-        }
-        let directory = docker.current();
-        let known = directory.containers().find_map(|container| container.namespace.clone());
-        let folder = known.as_deref().and_then(|path| Path::new(path).parent()).filter(|path| path.ends_with("netns"));
-        let _ = sandboxes::spawn(folder.unwrap_or(Path::new(sandboxes::FOLDER)), move |path| {
-            let _ = control.send(Control::Namespace(path));
-        });
-    }
-
     /// Tells what comes until it is to end.
     fn go_on(&mut self, arguments: &cli::Watch, controls: &Receiver<Control>) {
         let deadline = arguments.duration.map(|duration| monotonic() + duration);
         let receiver = self.receiver.clone();
         while !self.is_over(deadline) {
-            let look_around = if self.starting.is_entering() { ENTER_AGAIN } else { LOOK_AROUND };
+            let look_around = self.look_around();
             let due = self.joiner.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
                 recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
                 recv(controls) -> control => match control {
                     Ok(Control::Docker(change)) => self.docker(change),
-                    Ok(Control::Namespace(path)) => self.starting.appeared(path, monotonic()),
+                    Ok(Control::Namespace(path)) => self.namespace(path),
                     Ok(Control::Signal) | Err(_) => return,
                 },
                 default(left) => {}
             }
             self.enter_starting();
-            if std::mem::take(&mut self.look_again) && !self.is_over(deadline) {
-                self.open_again();
+            if !self.is_over(deadline) {
+                self.look_again();
             }
             self.tell_due();
         }
     }
 
-    /// Opens what was wanted again before its last tap had ended, and forgets what is wanted no more.
-    fn open_again(&mut self) {
-        if let Some(directory) = self.output.namer.directory(LIVE).cloned() {
-            // Later taps that cannot be opened are said, and do not end the rest.
-            let _ = self.open_missing(&directory, false);
+    /// How long nothing has to be looked at.
+    fn look_around(&self) -> Duration {
+        match () {
+            () if self.starting.is_entering() => ENTER_AGAIN,
+            () if self.starting.is_searching() || self.overlay_until.is_some() => SEARCHING,
+            () => LOOK_AROUND,
         }
     }
 
-    fn is_over(&self, deadline: Option<Instant>) -> bool {
+    /// A namespace appeared in the daemon's folder.
+    fn namespace(&mut self, path: PathBuf) {
+        if sandboxes::is_containers(&path) {
+            self.starting.appeared(path, monotonic());
+        } else if self.plan.awaits_overlay(&self.wishes) {
+            self.overlay_until = Some(monotonic() + OVERLAY);
+        }
+    }
+
+    /// Looks at all that may have changed without the daemon's word.
+    fn look_again(&mut self) {
+        let now = monotonic();
+        self.judge_suspects(now);
+        let is_due = now.duration_since(self.looked_around) >= LOOK_AROUND && self.plan.may_change_by_itself();
+        let is_overlay = self.overlay_until.is_some();
+        if self.overlay_until.is_some_and(|until| now > until) || !self.plan.awaits_overlay(&self.wishes) {
+            self.overlay_until = None;
+        }
+        if std::mem::take(&mut self.look_again) || is_due || is_overlay {
+            self.looked_around = now;
+            let directory = self.directory();
+            self.follow(&directory);
+        }
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        self.output.namer.directory(LIVE).cloned().unwrap_or_default()
+    }
+
+    /// Takes the targets for what they are by now, and opens and closes what that takes.
+    fn follow(&mut self, directory: &Directory) {
+        let turns = self.plan.update(directory, &interface_names());
+        self.tell_losses(&turns);
+        // Later taps that cannot be opened are said, and do not end the rest.
+        let failed = self.open_missing(directory, false).unwrap_or_default();
+        self.tell_gains(&turns, &failed);
+        self.tell_bridges(directory, &failed);
+        self.listen_for_namespaces(directory);
+    }
+
+    /// Wants to know of containers before the daemon tells of them. Where that cannot be, they are seen a little later.
+    fn listen_for_namespaces(&mut self, directory: &Directory) {
+        if !self.plan.is_of_containers() {
+            return;
+        }
+        self.kernel.learn_folder(directory);
+        let Some(control) = self.control.take() else { return };
+        let told = control.clone();
+        let listening = sandboxes::spawn(&self.kernel.folder, move |path| {
+            let _ = told.send(Control::Namespace(path));
+        });
+        if listening.is_err() {
+            // The folder may come with the daemon.
+            self.control = Some(control);
+        }
+    }
+
+    fn is_over(&mut self, deadline: Option<Instant>) -> bool {
         let counted = self.shared.packets.load(Ordering::Relaxed) >= self.shared.count;
         let late = deadline.is_some_and(|deadline| monotonic() >= deadline);
-        counted || late || self.output.has_failed() || self.taps.is_empty()
+        counted || late || self.output.has_failed() || self.is_nothing_left()
     }
 
     fn take(&mut self, message: Message) {
@@ -255,37 +302,11 @@ impl Watching {
         }
     }
 
-    fn ended(&mut self, ended: Ended) {
-        let Ended { id, counters, drops, error, undecoded } = ended;
-        // Nobody's container that is watched: it was never there.
-        if self.starting.claim(id).is_some() {
-            self.taps.remove(&id);
-            return;
-        }
-        self.counters.add(&counters);
-        self.drops.kernel += drops.kernel;
-        self.drops.interface += drops.interface;
-        self.undecoded.extend(undecoded);
-        let Some(tap) = self.taps.remove(&id) else { return };
-        self.look_again = true;
-        let is_replaced = matches!(error, Some(Error::Vanished { .. })) && tap.wanted.is_there();
-        if error.is_some() && !is_replaced {
-            self.given_up.insert(tap.wanted.clone());
-        }
-        // The namespace of a container that stopped takes its interface along; only others are worth a word.
-        if let Some(error) = error.filter(|_| matches!(tap.wanted, Place::Interface(..))) {
-            let rest = if self.taps.is_empty() { "nothing is left to watch" } else { "going on with the others" };
-            self.messages.say(&format!("{error}; {rest}"));
-            self.whole &= !self.taps.is_empty();
-        }
-    }
-
     fn docker(&mut self, change: Change) {
         match change {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
-                // Later taps that cannot be opened are said, and do not end the rest.
-                let _ = self.open_missing(&directory, false);
+                self.follow(&directory);
             }
             Change::Unreachable(_) if self.daemon_is_out => {}
             Change::Unreachable(error) => {
@@ -323,6 +344,11 @@ impl Watching {
         let written = ended(self.output.finish(&totals), &mut self.messages);
         if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
+}
+
+/// The names of the host's interfaces.
+fn interface_names() -> Vec<String> {
+    interfaces::interfaces().map_or_else(|_| Vec::new(), |found| found.into_iter().map(|one| one.name).collect())
 }
 
 /// The clock for `--for` and for waiting: nothing that is shown comes from it.

@@ -1,93 +1,133 @@
 //! Which taps are open: opened as networks and containers come, closed as they go.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::super::known::Known;
-use super::super::plan::{Place, tap};
-use super::super::tap::{Wanted, spawn};
-use super::{LOOKUPS, LOOPBACK_RING, OpenTap, Watching, monotonic};
+use super::super::plan::{Content, For, Place, Wish, tap};
+use super::super::rooms::{Machine, Room, Sandboxes};
+use super::super::tap::{Ended, Opening, Wanted, spawn};
+use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
 use crate::capture::file::MAX_TAPS;
-use crate::capture::{Error, LiveOptions, Stop, Tap, TapId};
+use crate::capture::interfaces::interfaces;
+use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId};
 use crate::docker::Directory;
 use crate::join::HOLD;
 
-impl Watching {
-    pub(super) fn what_is_watched(&self) -> String {
-        let mut bridges = Vec::new();
-        let mut loopbacks = 0;
-        for tap in self.taps.values() {
-            match &tap.wanted {
-                Place::Interface(interface, Some(network)) => bridges.push(format!("{network} ({interface})")),
-                Place::Interface(interface, None) => bridges.push(interface.clone()),
-                Place::Loopback(_) => loopbacks += 1,
-            }
-        }
-        bridges.sort();
-        let lookups = match loopbacks {
-            0 => String::new(),
-            1 => ", and the lookups of 1 container".to_owned(),
-            many => format!(", and the lookups of {many} containers"),
-        };
-        format!("watching {}{lookups}; Ctrl-C ends", bridges.join(", "))
-    }
+/// What is looked at where only lookups are wanted: a lookup of a name never crosses the bridge.
+const LOOKUPS: &str = "host 127.0.0.11";
+/// The ring for lookups: two blocks, so that one is filled while the other is read. Each holds a thousand.
+const LOOKUPS_RING: usize = 512 << 10;
+/// What the rings of all other taps may take together, so that many networks do not take all memory: they count as the
+/// program's own.
+const ALL_RINGS: usize = 96 << 20;
+/// The largest and the smallest of them.
+const LARGEST_RING: usize = 32 << 20;
+const SMALLEST_RING: usize = 1 << 20;
+/// How long the daemon may take to say why an interface is gone.
+const EXPLAINING: Duration = Duration::from_secs(1);
 
-    /// Opens what is wanted and not open, and closes what is no longer there.
-    pub(super) fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<(), ExitCode> {
-        let wanted = self.plan.places(directory);
-        let places: HashSet<_> = wanted.iter().map(|(place, _)| place.clone()).collect();
-        let open: HashSet<_> = self.taps.values().map(|tap| tap.wanted.clone()).collect();
+impl Watching {
+    /// Opens what is wanted and not open, and closes what is wanted no more. Gives the targets whose taps failed.
+    pub(super) fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<HashSet<For>, ExitCode> {
+        self.sandboxes = Sandboxes::of(directory, &self.kernel);
+        self.kernel.keep(&self.sandboxes);
+        let wishes = self.plan.wishes(directory, &self.sandboxes, &mut self.kernel);
+        let places: HashSet<_> = wishes.iter().map(|wish| wish.place.clone()).collect();
         self.given_up.retain(|place| places.contains(place));
-        let named = |path: &str| directory.containers().any(|container| container.namespace.as_deref() == Some(path));
-        for (id, tap) in &self.taps {
-            if let Place::Loopback(path) = &tap.wanted
-                && !places.contains(&tap.wanted)
-                && (!self.starting.is_unclaimed(*id) || named(path))
-            {
-                tap.stop.request();
-            }
+        self.close_unwanted(&places);
+        let open: HashSet<_> = self.taps.values().map(|tap| tap.place.clone()).collect();
+        let is_missing = |wish: &&Wish| !open.contains(&wish.place) && !self.given_up.contains(&wish.place);
+        let missing: Vec<Wish> = wishes.iter().filter(is_missing).cloned().collect();
+        let ring = ring(wishes.iter().filter(|wish| wish.place.content == Content::All).count());
+        for wish in wishes.iter().filter(|wish| open.contains(&wish.place)) {
+            self.claim(wish);
         }
-        for (place, tap) in wanted {
-            if open.contains(&place) || self.given_up.contains(&place) {
-                self.claim(&place, &tap);
-                continue;
-            }
-            if let Err(error) = self.open(place.clone(), tap) {
-                self.given_up.insert(place.clone());
-                self.not_opened(&place, &error);
-                if at_start && matches!(place, Place::Interface(..)) {
+        // One more interface in a namespace that was watched before is worth a word.
+        let was_known: HashSet<_> = self.wishes.iter().map(|wish| wish.place.room.clone()).collect();
+        self.wishes = wishes;
+        let opening: Vec<_> = missing
+            .into_iter()
+            .map(|wish| {
+                let opening = self.open(wish.place.clone(), wish.path.clone(), wish.tap.clone(), ring);
+                (wish, opening)
+            })
+            .collect();
+        let mut failed = HashSet::new();
+        for (wish, opening) in opening {
+            if let Err(error) = opening.and_then(|(id, opening)| self.opened(id, opening)) {
+                failed.insert(wish.why);
+                self.not_opened(&wish, error, at_start);
+                if at_start && wish.place.content == Content::All {
                     return Err(ExitCode::FAILURE);
                 }
+            } else if was_known.contains(&wish.place.room) {
+                self.tell_new_interface(&wish);
             }
         }
         self.joiner.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
-        Ok(())
+        Ok(failed)
     }
 
-    fn not_opened(&mut self, place: &Place, error: &Error) {
-        let is_first = self.given_up.iter().filter(|place| matches!(place, Place::Loopback(_))).count() == 1;
-        match place {
-            Place::Interface(..) => self.messages.say(&error.to_string()),
-            // A container that was gone before it could be entered has nothing to look at.
-            Place::Loopback(path) if matches!(PathBuf::from(path).try_exists(), Ok(false)) => {}
-            Place::Loopback(_) if is_first => {
+    /// Asks the taps to end that are wanted no more. Those of a container that is starting stay until it is known whose
+    /// they are.
+    fn close_unwanted(&mut self, places: &HashSet<Place>) {
+        let known: HashSet<_> = self.sandboxes.iter().map(|sandbox| &sandbox.room).collect();
+        for (id, tap) in &self.taps {
+            let is_unclaimed = self.starting.is_unclaimed(*id) && !known.contains(&tap.place.room);
+            if !places.contains(&tap.place) && !is_unclaimed {
+                tap.stop.request();
+            }
+        }
+    }
+
+    fn not_opened(&mut self, wish: &Wish, error: Error, at_start: bool) {
+        let is_first = !self.given_up.iter().any(|place| place.content == Content::Lookups);
+        let is_gone = wish.path.as_deref().is_some_and(|path| matches!(path.try_exists(), Ok(false)));
+        let is_without = matches!(error, Error::NoInterface { .. } | Error::InterfaceDown { .. });
+        // One that was gone before it could be entered has nothing to look at; it will be looked for again.
+        if is_gone || (wish.path.is_some() && is_without) {
+            return;
+        }
+        // A bridge goes before the daemon says that its network does.
+        if is_without && !at_start {
+            return self.suspect(wish.place.clone(), error);
+        }
+        self.given_up.insert(wish.place.clone());
+        match (wish.place.content, &wish.tap.network) {
+            (Content::All, Some(network)) if matches!(error, Error::NoInterface { .. }) => {
+                let interface = &wish.place.interface;
+                self.messages.say(&format!(
+                    "{network}: its bridge {interface} is not in this network namespace: run bridgetap in that of \
+                     dockerd (in a container: docker run --network host), or name a container"
+                ));
+            }
+            (Content::All, _) => self.messages.say(&error.to_string()),
+            (Content::Lookups, _) if is_first => {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
-            Place::Loopback(_) => {}
+            (Content::Lookups, _) => {}
+        }
+    }
+
+    /// An interface is gone, and the daemon may be about to say why.
+    fn suspect(&mut self, place: Place, error: Error) {
+        if !self.suspects.iter().any(|suspect| suspect.place == place) {
+            self.suspects.push(Suspect { until: monotonic() + EXPLAINING, place, error });
         }
     }
 
     /// A tap that is open belongs to this container: one that was starting, or that was renamed.
-    fn claim(&mut self, place: &Place, tap: &Tap) {
-        let Some(id) = self.taps.iter().find(|(_, open)| open.wanted == *place).map(|(id, _)| *id) else { return };
+    fn claim(&mut self, wish: &Wish) {
+        let Some(id) = self.taps.iter().find(|(_, open)| open.place == wish.place).map(|(id, _)| *id) else { return };
         if let Some(before) = self.output.namer.tap(id)
-            && before.namespace != tap.namespace
+            && (before.namespace != wish.tap.namespace || before.network != wish.tap.network)
         {
-            self.output.namer.set_tap(id, Tap { link: before.link, ..tap.clone() });
+            self.output.namer.set_tap(id, Tap { link: before.link, ..wish.tap.clone() });
         }
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events {
@@ -100,12 +140,25 @@ impl Watching {
     /// Enters the namespaces of containers that are starting, as soon as they can be entered.
     pub(super) fn enter_starting(&mut self) {
         let now = monotonic();
+        let mut opening = Vec::new();
         for path in self.starting.due(now) {
-            let place = Place::Loopback(path.to_string_lossy().into_owned());
-            if self.taps.values().any(|tap| tap.wanted == place) {
-                self.starting.entered(&path, None, now);
-            } else if let Ok(id) = self.open(place, tap("lo", None, None)) {
-                self.starting.entered(&path, Some(id), now);
+            // Not before Docker has mounted it.
+            if Namespace::open(&path).is_err() {
+                continue;
+            }
+            self.starting.entered(&path, self.plan.wants_whole_containers(), now);
+            opening.extend(self.open_starting(&path, "lo", Content::Lookups));
+        }
+        for path in self.starting.to_search(now) {
+            let found =
+                Namespace::open(&path).and_then(|namespace| namespace.within(interfaces)).and_then(|found| found);
+            for interface in found.unwrap_or_default().iter().filter(|found| found.up && found.name != "lo") {
+                opening.extend(self.open_starting(&path, &interface.name, Content::All));
+            }
+        }
+        for (id, path, begun) in opening {
+            if self.opened(id, begun).is_ok() {
+                self.starting.opened(id, &path, now);
             }
         }
         for id in self.starting.overdue(now) {
@@ -115,25 +168,122 @@ impl Watching {
         }
     }
 
-    fn open(&mut self, place: Place, tap: Tap) -> Result<TapId, Error> {
+    fn open_starting(&mut self, path: &Path, interface: &str, content: Content) -> Option<(TapId, PathBuf, Opening)> {
+        let room = self.kernel.room(path)?;
+        let place = Place { room, interface: interface.to_owned(), content };
+        if place.room == Room::Host || self.taps.values().any(|tap| tap.place == place) {
+            return None;
+        }
+        let begun = self.open(place, Some(path.to_owned()), tap(interface, None, None), SMALLEST_RING);
+        begun.ok().map(|(id, opening)| (id, path.to_owned(), opening))
+    }
+
+    /// How a tap is opened: everything by the user's options, lookups by what they take.
+    fn options(&self, content: Content, ring: usize) -> LiveOptions {
+        match content {
+            Content::All => LiveOptions { ring_bytes: self.ring.unwrap_or(ring), ..self.options.clone() },
+            Content::Lookups => {
+                LiveOptions { ring_bytes: LOOKUPS_RING, filter: Some(LOOKUPS.to_owned()), ..self.options.clone() }
+            }
+        }
+    }
+
+    /// Begins to open a tap.
+    fn open(&mut self, place: Place, path: Option<PathBuf>, tap: Tap, ring: usize) -> Result<(TapId, Opening), Error> {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
-        let (namespace, options, idle) = match &place {
-            Place::Interface(..) => (None, self.options.clone(), Duration::from_millis(250)),
-            Place::Loopback(path) => {
-                let filter = Some(LOOKUPS.to_owned());
-                let options = LiveOptions { ring_bytes: LOOPBACK_RING, filter, ..self.options.clone() };
-                (Some(PathBuf::from(path)), options, Duration::from_secs(1))
-            }
+        let idle = match place.content {
+            Content::All => Duration::from_millis(250),
+            Content::Lookups => Duration::from_secs(1),
         };
-        let wanted = Wanted { id, tap, namespace, options, idle };
-        let tap = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
-        self.output.namer.set_tap(id, tap);
-        self.taps.insert(id, OpenTap { stop, wanted: place });
+        let wanted = Wanted { id, tap, namespace: path, options: self.options(place.content, ring), idle };
+        let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
+        self.taps.insert(id, OpenTap { stop, place });
         // A long watch of many containers comes round to numbers that are free again.
         while self.taps.contains_key(&TapId(self.next_tap)) {
             self.next_tap = (self.next_tap + 1) % MAX_TAPS;
         }
-        Ok(id)
+        Ok((id, opening))
+    }
+
+    /// Waits until a tap is open.
+    fn opened(&mut self, id: TapId, opening: Opening) -> Result<(), Error> {
+        match opening.wait() {
+            Ok(tap) => {
+                self.output.namer.set_tap(id, tap);
+                Ok(())
+            }
+            Err(error) => {
+                self.taps.remove(&id);
+                Err(error)
+            }
+        }
+    }
+
+    /// A tap has ended.
+    pub(super) fn ended(&mut self, ended: Ended) {
+        let Ended { id, counters, drops, error, undecoded } = ended;
+        // Nobody's container that is watched: it was never there.
+        if self.starting.claim(id).is_some() {
+            self.taps.remove(&id);
+            return;
+        }
+        self.counters.add(&counters);
+        self.drops.kernel += drops.kernel;
+        self.drops.interface += drops.interface;
+        self.undecoded.extend(undecoded);
+        let Some(tap) = self.taps.remove(&id) else { return };
+        self.look_again = true;
+        self.kernel.forget(&tap.place.room);
+        match error {
+            None => {}
+            Some(error @ Error::Vanished { .. }) => self.suspect(tap.place, error),
+            Some(error) => {
+                self.given_up.insert(tap.place);
+                self.tell_trouble(&error);
+            }
+        }
+    }
+
+    /// Says of interfaces that are gone what nobody has explained in time.
+    pub(super) fn judge_suspects(&mut self, now: Instant) {
+        if self.suspects.iter().all(|suspect| now < suspect.until) {
+            return;
+        }
+        let (due, later) = std::mem::take(&mut self.suspects).into_iter().partition(|suspect| suspect.until <= now);
+        self.suspects = later;
+        let due: Vec<Suspect> = due;
+        let on_host = interface_names();
+        for Suspect { place, error, .. } in due {
+            let is_open = self.taps.values().any(|tap| tap.place == place);
+            let is_wanted = self.wishes.iter().any(|wish| wish.place == place);
+            match &place.room {
+                _ if is_open => {}
+                Room::Host if is_wanted && !on_host.contains(&place.interface) => {
+                    self.given_up.insert(place);
+                    self.tell_trouble(&error);
+                }
+                Room::Host => {}
+                room => self.tell_left(&room.clone(), &place),
+            }
+        }
+    }
+}
+
+/// The size of each ring where there are so many.
+fn ring(taps: usize) -> usize {
+    (ALL_RINGS / taps.max(1)).clamp(SMALLEST_RING, LARGEST_RING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_share_what_there_is() {
+        assert_eq!([0, 1, 3].map(ring), [LARGEST_RING; 3]);
+        assert_eq!(ring(4), 24 << 20);
+        assert!([10, 50, 96].iter().all(|&taps| ring(taps) * taps <= ALL_RINGS));
+        assert_eq!(ring(1000), SMALLEST_RING);
     }
 }

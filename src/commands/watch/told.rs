@@ -1,0 +1,290 @@
+//! What is said to the user of what is watched: one line at the beginning, and one for each thing that comes or goes.
+
+use std::collections::HashSet;
+
+use super::super::missing::ambiguous;
+use super::super::plan::{Content, Entry, For, Place, Turn, Wish, bridges};
+use super::super::rooms::{OVERLAY_BRIDGE, Room};
+use super::super::targets::Subject;
+use super::{COMING_BACK, Watching, monotonic};
+use crate::capture::Error;
+use crate::docker::{ContainerId, Directory, Network};
+
+/// As many things are named one by one; of more, the first ones and how many there are.
+const NAMED: usize = 4;
+
+impl Watching {
+    /// `watching my_bridge (br-0a1b2c3d4e5f), and the lookups of 2 containers; Ctrl-C ends`.
+    pub(super) fn what_is_watched(&self, directory: &Directory) -> String {
+        let (mut watched, mut awaited) = (Vec::new(), Vec::new());
+        for (index, entry) in self.plan.entries.iter().enumerate() {
+            match &entry.subject {
+                Some(subject) => watched.push(self.described(subject, For::Target(index), directory)),
+                None => awaited.push(entry.target.name.clone()),
+            }
+        }
+        if self.plan.every_bridge {
+            watched.extend(bridges(directory).map(|network| of_bridge(network)));
+            if watched.is_empty() {
+                awaited.push("a Docker bridge".to_owned());
+            }
+        }
+        let mut parts = Vec::new();
+        if !watched.is_empty() {
+            parts.push(format!("watching {}{}", listed(&watched), self.lookups()));
+        }
+        if !awaited.is_empty() {
+            parts.push(format!("waiting for {}", listed(&awaited)));
+        }
+        parts.push("Ctrl-C ends".to_owned());
+        parts.join("; ")
+    }
+
+    fn described(&self, subject: &Subject, why: For, directory: &Directory) -> String {
+        let name = subject.name();
+        let mine = || self.wishes.iter().filter(move |wish| wish.why == why && self.is_open(&wish.place));
+        let interfaces: Vec<_> = mine().map(|wish| wish.place.interface.as_str()).collect();
+        let rooms: HashSet<_> = mine().filter(|wish| wish.path.is_some()).map(|wish| &wish.place.room).collect();
+        let containers = counted(rooms.len(), "container");
+        match subject {
+            Subject::Network(network) if network.interface.is_some() => of_bridge(network),
+            Subject::Network(network) => match network.driver.as_str() {
+                "host" => format!("{name} (through any: all that this machine sends and receives)"),
+                "overlay" if interfaces.contains(&OVERLAY_BRIDGE) => format!("{name} (overlay, {OVERLAY_BRIDGE})"),
+                driver if rooms.is_empty() => format!("{name} ({driver}, as soon as a container on it runs here)"),
+                driver => format!("{name} ({driver}, inside {containers})"),
+            },
+            Subject::Container(container) => {
+                let sandbox = self.sandboxes.of_container(&container.id);
+                let owner = sandbox.map(|sandbox| sandbox.name()).filter(|owner| *owner != name);
+                let shared = owner.map_or_else(String::new, |owner| format!(", shared with {owner}"));
+                match interfaces.as_slice() {
+                    _ if sandbox.is_some_and(|sandbox| sandbox.is_the_hosts(directory)) => {
+                        format!(
+                            "{name} (on the host's network, so through any: all that this machine sends and receives)"
+                        )
+                    }
+                    ["lo"] => format!("{name} (lo only: it has no other interface{shared})"),
+                    [] => format!("{name} (already among the others)"),
+                    found => format!("{name} ({}{shared})", found.join(", ")),
+                }
+            }
+            Subject::Service { .. } => format!("{name} ({containers})"),
+            Subject::Interface(name) => name.clone(),
+        }
+    }
+
+    fn is_open(&self, place: &Place) -> bool {
+        self.taps.values().any(|tap| tap.place == *place)
+    }
+
+    /// The lookups that are watched because of networks.
+    fn lookups(&self) -> String {
+        let is_of_network = |why: For| match why {
+            For::Everything => true,
+            For::Target(index) => {
+                let entry = self.plan.entries.get(index);
+                entry.is_some_and(|entry| matches!(entry.subject, Some(Subject::Network(_))))
+            }
+        };
+        let is_it = |wish: &&Wish| wish.place.content == Content::Lookups && is_of_network(wish.why);
+        match self.wishes.iter().filter(is_it).filter(|wish| self.is_open(&wish.place)).count() {
+            0 => String::new(),
+            many => format!(", and the lookups of {}", counted(many, "container")),
+        }
+    }
+
+    /// Of targets that are gone.
+    pub(super) fn tell_losses(&mut self, turns: &[(usize, Turn)]) {
+        let is_all_gone = self.plan.is_all_gone();
+        for (index, turn) in turns {
+            let Some(entry) = self.plan.entries.get(*index) else { continue };
+            let said = match turn {
+                Turn::Doubtful(forms) => ambiguous(&entry.target.name, forms),
+                Turn::Went => {
+                    let then = match () {
+                        () if self.waits || !is_all_gone => "waiting for it".to_owned(),
+                        () if self.plan.is_of_containers() => format!("waiting {} s for it", COMING_BACK.as_secs()),
+                        () => "nothing is left to watch".to_owned(),
+                    };
+                    format!("{}; {then}", loss(entry))
+                }
+                Turn::Came { .. } | Turn::Renewed => continue,
+            };
+            self.messages.say(&said);
+        }
+    }
+
+    /// Of targets that are there, but for those that could not be opened, of which that was said.
+    pub(super) fn tell_gains(&mut self, turns: &[(usize, Turn)], failed: &HashSet<For>) {
+        for (index, turn) in turns.iter().filter(|(index, _)| !failed.contains(&For::Target(*index))) {
+            let Some(subject) = self.plan.entries.get(*index).and_then(|entry| entry.subject.as_ref()) else {
+                continue;
+            };
+            let name = subject.name();
+            let said = match turn {
+                Turn::Came { again: false } => format!("{name} is there: watching it"),
+                Turn::Came { again: true } => format!("{name} is there again: watching it"),
+                Turn::Renewed if matches!(subject, Subject::Container(_)) => {
+                    format!("{name} restarted: watching it again")
+                }
+                Turn::Renewed => format!("{name} was made anew: watching it again"),
+                Turn::Went | Turn::Doubtful(_) => continue,
+            };
+            self.messages.say(&said);
+        }
+    }
+
+    /// The bridges that are there now, without a word.
+    pub(super) fn know_bridges(&mut self, directory: &Directory) {
+        if self.plan.every_bridge {
+            self.bridges = bridges(directory).map(|network| (network.name.clone(), network.id.clone())).collect();
+        }
+    }
+
+    /// Of bridges that came or went, where every one is watched.
+    pub(super) fn tell_bridges(&mut self, directory: &Directory, failed: &HashSet<For>) {
+        let before = std::mem::take(&mut self.bridges);
+        self.know_bridges(directory);
+        let mut said: Vec<_> = before
+            .keys()
+            .filter(|name| !self.bridges.contains_key(*name))
+            .map(|name| format!("{name} was removed; going on with the others"))
+            .collect();
+        for (name, id) in self.bridges.iter().filter(|_| !failed.contains(&For::Everything)) {
+            match before.get(name) {
+                None => said.push(format!("{name} is there: watching it")),
+                Some(old) if old != id => said.push(format!("{name} was made anew: watching it again")),
+                Some(_) => {}
+            }
+        }
+        said.sort();
+        said.iter().for_each(|said| self.messages.say(said));
+    }
+
+    /// An interface appeared in a container that is watched: `docker network connect`.
+    pub(super) fn tell_new_interface(&mut self, wish: &Wish) {
+        let For::Target(index) = wish.why else { return };
+        let has_it = |entry: &Entry| {
+            matches!(entry.subject, Some(Subject::Container(_) | Subject::Service { .. }))
+                && wish.place.content == Content::All
+        };
+        if self.plan.entries.get(index).is_some_and(has_it) {
+            let name = wish.tap.namespace.as_deref().unwrap_or_default();
+            let network = wish.tap.network.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+            self.messages.say(&format!("{name} has a new interface, {}{network}: watching it", wish.place.interface));
+        }
+    }
+
+    /// An interface inside a namespace is gone, and the namespace may be there still.
+    pub(super) fn tell_left(&mut self, room: &Room, place: &Place) {
+        let sandbox = self.sandboxes.iter().find(|sandbox| sandbox.room == *room);
+        let is_target = |container: &ContainerId| {
+            let mut subjects = self.plan.entries.iter().filter_map(|entry| entry.subject.as_ref());
+            subjects.any(|subject| match subject {
+                Subject::Container(target) => target.id == *container,
+                _ => self.directory().container(container).is_some_and(|found| subject.is_service_of(found)),
+            })
+        };
+        if place.content == Content::All
+            && let Some(sandbox) = sandbox.filter(|sandbox| sandbox.containers.iter().any(|found| is_target(&found.id)))
+        {
+            let text = format!("{} has no interface {} any more", sandbox.name(), place.interface);
+            self.messages.say(&text);
+        } else if place.interface == OVERLAY_BRIDGE && sandbox.is_none() {
+            let is_overlay = |entry: &&Entry| matches!(&entry.subject, Some(Subject::Network(network)) if network.driver == "overlay");
+            let overlays = self.plan.entries.iter().enumerate().filter(|(_, entry)| is_overlay(entry));
+            let has_bridge = |index| {
+                self.wishes.iter().any(|wish| wish.why == For::Target(index) && wish.place.content == Content::All)
+            };
+            let said: Vec<_> = overlays
+                .filter(|(index, _)| !has_bridge(*index))
+                .filter_map(|(_, entry)| entry.subject.as_ref())
+                .map(|subject| format!("{} has no container on this machine any more; waiting for one", subject.name()))
+                .collect();
+            said.iter().for_each(|said| self.messages.say(said));
+        }
+    }
+
+    /// A tap failed.
+    pub(super) fn tell_trouble(&mut self, error: &Error) {
+        let rest = if self.taps.is_empty() { "nothing is left to watch" } else { "going on with the others" };
+        self.messages.say(&format!("{error}; {rest}"));
+    }
+
+    /// Whether all is gone that could be watched, and for long enough. Says so.
+    pub(super) fn is_nothing_left(&mut self) -> bool {
+        if !self.taps.is_empty() || self.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
+            self.gone_since = None;
+            return false;
+        }
+        // Nothing that is there can be opened, and that was said.
+        let is_hopeless = !self.wishes.is_empty() && self.wishes.iter().all(|wish| self.given_up.contains(&wish.place));
+        if is_hopeless {
+            self.whole = false;
+            return true;
+        }
+        if !self.plan.is_all_gone() {
+            self.gone_since = None;
+            return false;
+        }
+        let now = monotonic();
+        let since = *self.gone_since.get_or_insert(now);
+        let may_come_back = self.plan.is_of_containers();
+        let is_over = !may_come_back || now.duration_since(since) >= COMING_BACK;
+        if is_over && may_come_back {
+            self.messages.say("nothing that was named has come back; nothing is left to watch");
+        }
+        self.whole &= !is_over;
+        is_over
+    }
+}
+
+/// What became of a target that is gone.
+fn loss(entry: &Entry) -> String {
+    match &entry.last {
+        Some(Subject::Network(network)) => format!("{} was removed", network.name),
+        Some(Subject::Container(container)) => format!("{} stopped", container.name),
+        Some(service @ Subject::Service { .. }) => format!("no container of {} runs any more", service.name()),
+        Some(Subject::Interface(name)) => format!("{name}: the interface is gone"),
+        None => format!("{} is gone", entry.target.name),
+    }
+}
+
+/// `my_bridge (br-0a1b2c3d4e5f)`.
+fn of_bridge(network: &Network) -> String {
+    match &network.interface {
+        Some(interface) if *interface != network.name => format!("{} ({interface})", network.name),
+        _ => network.name.clone(),
+    }
+}
+
+/// The first of many, and how many there are.
+fn listed(names: &[String]) -> String {
+    match names.len().checked_sub(NAMED) {
+        None | Some(0) => names.join(", "),
+        // Four names would be one line; so is this.
+        Some(_) => {
+            let (first, rest) = names.split_at_checked(NAMED - 1).unwrap_or((names, &[]));
+            format!("{} and {} more", first.join(", "), rest.len())
+        }
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_one_line() {
+        let names: Vec<_> = (1..=12).map(|number| format!("net{number}")).collect();
+        assert_eq!(listed(&names[..1]), "net1");
+        assert_eq!(listed(&names[..4]), "net1, net2, net3, net4");
+        assert_eq!(listed(&names), "net1, net2, net3 and 9 more");
+        assert_eq!((counted(1, "container"), counted(2, "container")), ("1 container".into(), "2 containers".into()));
+    }
+}
