@@ -21,4 +21,5 @@ pub mod latency;
 pub mod name;
 pub mod render;
 pub mod time;
+pub mod topology;
 pub mod track;

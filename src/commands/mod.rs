@@ -1,8 +1,10 @@
 //! The commands: the only place that wires the stages together.
 
+mod networks;
 mod output;
 mod plan;
 mod replay;
+mod signals;
 mod starting;
 mod stdin;
 mod tap;
@@ -40,6 +42,8 @@ impl Messages {
 /// Does what the user typed.
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
     match cli.command {
+        Command::Networks(arguments) => networks::run(&arguments, streams),
+        Command::Doctor(_) => ExitCode::FAILURE,
         Command::Replay(arguments) => replay::run(&arguments, streams),
         Command::Watch(arguments) => watch::run(&arguments, streams),
     }

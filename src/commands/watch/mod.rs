@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -17,7 +16,7 @@ use super::plan::{Place, Plan};
 use super::starting::Starting;
 use super::tap::{Ended, Message, Shared};
 use super::targets::{Target, resolve};
-use super::{Messages, Streams, limits};
+use super::{Messages, Streams, limits, signals};
 use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, TapId, sandboxes, wall_clock};
 use crate::cli;
@@ -333,14 +332,5 @@ fn monotonic() -> Instant {
 
 /// Ctrl-C and SIGTERM end the log with its summary; a second one ends the program.
 fn listen_for_signals(control: Sender<Control>) {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-    thread::spawn(move || {
-        for (nth, _) in signals.forever().enumerate() {
-            if nth > 0 {
-                std::process::exit(130);
-            }
-            let _ = control.send(Control::Signal);
-        }
-    });
+    signals::listen(move || drop(control.send(Control::Signal)));
 }
