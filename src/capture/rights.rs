@@ -2,6 +2,13 @@
 
 use std::ffi::{CStr, c_char};
 use std::fs;
+use std::path::Path;
+
+use super::live::ANY;
+use super::{Error, LinkType, LiveOptions, LiveTap, Stop, Tap, TapId, namespace};
+
+/// The smallest ring that the kernel rounds to nothing else, in bytes.
+const SMALL_RING: usize = 256 * 1024;
 
 /// The bits of the capabilities that matter here (`linux/capability.h`).
 const NET_ADMIN: u32 = 12;
@@ -52,6 +59,18 @@ impl Rights {
         ];
         all.into_iter().filter(|(has, _)| !has).map(|(_, name)| name).collect()
     }
+}
+
+/// Tries to capture, and stops at once: what a kernel or a container forbids is known only by that.
+pub fn try_to_capture() -> Result<(), Error> {
+    let tap = Tap { interface: ANY.to_owned(), network: None, namespace: None, link: LinkType::LINUX_SLL2 };
+    let options = LiveOptions { ring_bytes: SMALL_RING, promiscuous: false, snap_len: 64, ..LiveOptions::default() };
+    LiveTap::open(tap, TapId(0), None, &options, Stop::new()?).map(drop)
+}
+
+/// Tries to enter the network namespace at `path`, on a thread of its own that ends there.
+pub fn try_to_enter(path: &Path) -> Result<(), Error> {
+    namespace::within(path, "its interfaces", || ())
 }
 
 /// What libpcap says of itself: `libpcap version 1.10.5 (with TPACKET_V3)`.

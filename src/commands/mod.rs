@@ -1,5 +1,6 @@
 //! The commands: the only place that wires the stages together.
 
+mod doctor;
 mod networks;
 mod output;
 mod plan;
@@ -43,7 +44,7 @@ impl Messages {
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
     match cli.command {
         Command::Networks(arguments) => networks::run(&arguments, streams),
-        Command::Doctor(_) => ExitCode::FAILURE,
+        Command::Doctor(arguments) => doctor::run(&arguments, streams),
         Command::Replay(arguments) => replay::run(&arguments, streams),
         Command::Watch(arguments) => watch::run(&arguments, streams),
     }

@@ -65,6 +65,17 @@ impl Environment {
         }
     }
 
+    /// What says where the daemon is: `DOCKER_HOST`, a context, or nothing but the usual place.
+    pub fn said_by(&self) -> String {
+        if given(self.docker_host.as_ref()).is_some() {
+            return "DOCKER_HOST".to_owned();
+        }
+        match self.context_name() {
+            Ok(Some(name)) if name != "default" => format!("the context {name}"),
+            _ => "the usual place".to_owned(),
+        }
+    }
+
     fn config_directory(&self) -> Option<PathBuf> {
         self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
     }
@@ -130,6 +141,16 @@ pub enum Endpoint {
     Http(String),
     /// `HOST:PORT`, with TLS, and the directory of `ca.pem`, `cert.pem` and `key.pem`.
     Https(String, PathBuf),
+}
+
+impl Endpoint {
+    /// The host of an address that is surely another machine's; nothing for a socket and for this machine's loopback.
+    pub fn other_machine(&self) -> Option<&str> {
+        let (Self::Http(address) | Self::Https(address, _)) = self else { return None };
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        let is_own = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        (!is_own).then_some(host)
+    }
 }
 
 impl std::fmt::Display for Endpoint {

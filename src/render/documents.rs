@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::units::UtcClock;
+use crate::doctor::{Check, is_well};
 use crate::time::Timestamp;
 use crate::topology::{Change, Topology};
 
@@ -22,6 +23,20 @@ struct Changed<'a> {
     time: &'a str,
     #[serde(flatten)]
     change: &'a Change,
+}
+
+#[derive(Serialize)]
+struct Doctor<'a> {
+    kind: &'static str,
+    version: &'static str,
+    watching_works: bool,
+    checks: &'a [Check],
+}
+
+/// Writes what came of the checks.
+pub fn doctor(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    document(&Doctor { kind: "doctor", version, watching_works: is_well(checks), checks }, out)
 }
 
 /// Writes the networks as they were at `at`.

@@ -1,6 +1,7 @@
 //! Events to what people and programs read. Writes to any `io::Write`; escapes at the last step.
 
 mod columns;
+pub mod doctor;
 pub mod documents;
 pub mod escape;
 pub mod json;
