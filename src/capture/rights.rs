@@ -16,7 +16,7 @@ const NET_RAW: u32 = 13;
 const SYS_PTRACE: u32 = 19;
 const SYS_ADMIN: u32 = 21;
 
-/// The effective capabilities of this process, in so far as they matter for capturing.
+/// A set of capabilities, in so far as they matter for capturing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own")]
 pub struct Rights {
@@ -31,14 +31,23 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Those of this process; none where `/proc` is not mounted.
+    /// The effective ones of this process; none where `/proc` is not mounted.
     pub fn of_process() -> Self {
-        fs::read_to_string("/proc/self/status").map_or_else(|_| Self::default(), |status| Self::parse(&status))
+        Self::read("CapEff:")
     }
 
-    /// From the text of `/proc/PID/status` (proc(5)).
-    pub fn parse(status: &str) -> Self {
-        let digits = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap_or_default();
+    /// Those that this process can ever get: a container's are bounded.
+    pub fn bounding() -> Self {
+        Self::read("CapBnd:")
+    }
+
+    fn read(set: &str) -> Self {
+        fs::read_to_string("/proc/self/status").map_or_else(|_| Self::default(), |status| Self::parse(&status, set))
+    }
+
+    /// The line that begins with `set` of the text of `/proc/PID/status` (proc(5)).
+    fn parse(status: &str, set: &str) -> Self {
+        let digits = status.lines().find_map(|line| line.strip_prefix(set)).unwrap_or_default();
         let set = u64::from_str_radix(digits.trim(), 16).unwrap_or_default();
         let has = |bit: u32| set >> bit & 1 == 1;
         Self {
@@ -93,13 +102,13 @@ mod tests {
 
     #[test]
     fn capabilities_are_read_from_their_bits() {
-        let root = Rights::parse("Name:\tx\nCapPrm:\t0000000000000000\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n");
+        let root = Rights::parse("Name:\tx\nCapPrm:\t0\nCapEff:\t000001ffffffffff\nCapBnd:\t0\n", "CapEff:");
         assert_eq!(root.missing(), Vec::<&str>::new());
         // CAP_NET_RAW and CAP_NET_ADMIN: what the first setcap of many guides gives.
-        let some = Rights::parse("CapEff:\t0000000000003000\n");
+        let some = Rights::parse("CapEff:\t0000000000003000\n", "CapEff:");
         assert_eq!(some.missing(), ["CAP_SYS_ADMIN", "CAP_SYS_PTRACE"]);
-        assert_eq!(Rights::parse("CapEff:\tnonsense\n"), Rights::default());
-        assert_eq!(Rights::parse(""), Rights::default());
+        assert_eq!(Rights::parse("CapEff:\tnonsense\n", "CapEff:"), Rights::default());
+        assert_eq!(Rights::parse("", "CapEff:"), Rights::default());
     }
 
     #[test]

@@ -82,14 +82,12 @@ pub(super) fn entering(facts: &Facts) -> Check {
     }
 }
 
-/// The command that gives this program what it needs; a container gets it from outside.
+/// The command that gives this program what it needs; a container that may not have it gets it from outside.
 fn setcap(facts: &Facts) -> String {
-    match facts.container {
-        Some(_) => IN_CONTAINER.to_owned(),
-        None => {
-            format!("sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep {}", quoted(&facts.program))
-        }
+    if facts.container.is_some() && !facts.bounding.missing().is_empty() {
+        return IN_CONTAINER.to_owned();
     }
+    format!("sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep {}", quoted(&facts.program))
 }
 
 /// As a shell reads it back as one word.
@@ -122,7 +120,7 @@ pub(super) fn in_container(facts: &Facts) -> Option<Check> {
     let InContainer { sign, host_pids, has_namespaces } = facts.container.as_ref()?;
     let found = format!("it runs in a container ({sign})");
     let sees_bridges = facts.bridges.is_empty() || facts.bridges.iter().any(|bridge| bridge.is_here);
-    let capabilities = facts.rights.missing();
+    let capabilities = facts.bounding.missing();
     let lacking: Vec<_> = [
         (!sees_bridges, "--net=host".to_owned()),
         (!host_pids, "--pid=host".to_owned()),

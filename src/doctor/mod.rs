@@ -20,6 +20,8 @@ pub struct Facts {
     pub kernel: Kernel,
     /// What the process may do.
     pub rights: Rights,
+    /// What it could be given: less in a container.
+    pub bounding: Rights,
     /// What libpcap says of itself.
     pub libpcap: String,
     /// Whether capturing on the loopback interface could be begun, or why not.

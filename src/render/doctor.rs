@@ -32,7 +32,11 @@ pub fn doctor(checks: &[Check], layout: Layout, unicode: bool, out: &mut dyn Wri
         let said = format!("{}; {}", check.found, check.effect);
         flow(&mut line, &words(&said), " ", &indent, columns(&indent), layout.width);
         writeln!(out, "{line}")?;
-        if let Some(remedy) = &check.remedy {
+        let Some(remedy) = &check.remedy else { continue };
+        let first = checks.iter().find(|other| other.remedy == check.remedy);
+        if let Some(first) = first.filter(|first| first.name != check.name) {
+            writeln!(out, "{indent}{arrow} as for {}", first.name)?;
+        } else {
             // Never broken: it is there to be copied.
             let bold = style(Style::new().bold());
             writeln!(out, "{indent}{arrow} {bold}{}{bold:#}", escape(remedy))?;

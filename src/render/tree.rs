@@ -141,11 +141,15 @@ fn row_width(row: &Row, widths: &[usize]) -> usize {
     3 + cells.sum::<usize>() - 2 - last
 }
 
-/// The width of each column: that of its widest cell, but for those that are out of the ordinary.
+/// The width of each column: that of its widest cell, but for those that are out of the ordinary, and for rows of one.
 fn widths(rows: &[Row]) -> Vec<usize> {
     let limits = [LONG_NAME, LONG_ADDRESS, 17, usize::MAX];
     let width = |(column, limit): (usize, &usize)| {
-        let cells = rows.iter().filter_map(|row| row.cells.get(column)).map(|cell| columns(cell));
+        let cells = rows
+            .iter()
+            .filter(|row| row.cells.len() > 1)
+            .filter_map(|row| row.cells.get(column))
+            .map(|cell| columns(cell));
         cells.filter(|width| width <= limit).max().unwrap_or_default()
     };
     limits.iter().enumerate().map(width).collect()
@@ -204,7 +208,8 @@ fn carrier(interface: &Interface) -> String {
     let state = match (link.up, link.carrier) {
         (false, _) => "down",
         (true, true) => "up",
-        (true, false) => "up, but no port of it is",
+        (true, false) if interface.role == Role::Bridge => "up, without a running port",
+        (true, false) => "up, without a carrier",
     };
     let mac = link.mac.as_ref().map_or_else(String::new, |mac| format!(", {mac}"));
     format!("{what} {name}{place}: {state}, mtu {}{mac}", link.mtu)
@@ -240,7 +245,7 @@ fn rows(network: &Network) -> Vec<Row> {
     if network.others > 0 {
         let count = Count(network.others as u64, "other container");
         rows.push(alone(format!("… and {count}")));
-    } else if network.containers.is_empty() {
+    } else if network.containers.is_empty() && network.other_ports.iter().all(|port| port.container.is_none()) {
         rows.insert(0, alone("no running container".to_owned()));
     }
     rows

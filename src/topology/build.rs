@@ -79,7 +79,7 @@ impl Builder<'_> {
             subnets: network.subnets.iter().map(ToString::to_string).collect(),
             gateways: network.gateways.clone(),
             interface,
-            name_service: network.name_service,
+            name_service: network.name_service && !is_plumbing(network),
             options: network.options.clone(),
             containers,
             others,
@@ -190,6 +190,12 @@ fn are_ends(inner: &NetLink, path: &Path, outer: &NetLink, outside: &Links) -> b
         && number.is_some()
         && outer.peer_namespace.as_ref() == number
         && (outer.peer, inner.peer) == (Some(inner.index), Some(outer.index))
+}
+
+/// Whether it is one of the two networks that a swarm makes for itself, on which no name resolves: the way out, and the way
+/// in for published ports (moby, libnetwork/network_unix.go and cluster/executor/container/controller.go).
+fn is_plumbing(network: &docker::Network) -> bool {
+    matches!((network.driver.as_str(), network.name.as_str()), ("bridge", "docker_gwbridge") | ("overlay", "ingress"))
 }
 
 fn interface(network: &docker::Network, ground: Ground<'_>) -> Option<Interface> {

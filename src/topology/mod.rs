@@ -166,3 +166,6 @@ pub struct Port {
     /// The addresses there.
     pub addresses: Vec<IpAddr>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,7 @@ pub(super) fn gather() -> Facts {
         program: env::current_exe().map_or_else(|_| "bridgetap".into(), |path| path.to_string_lossy().into_owned()),
         kernel: kernel::kernel(),
         rights: Rights::of_process(),
+        bounding: Rights::bounding(),
         libpcap: libpcap_version(),
         capture: try_to_capture().map_err(|error| error.to_string()),
         entering: try_to_enter(Path::new("/proc/self/ns/net")).map_err(|error| error.to_string()),
