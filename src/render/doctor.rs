@@ -50,3 +50,55 @@ pub fn doctor(checks: &[Check], layout: Layout, unicode: bool, out: &mut dyn Wri
     };
     writeln!(out, "\n{verdict}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checks() -> Vec<Check> {
+        let check = |name, state, remedy: Option<&str>| Check {
+            name,
+            state,
+            found: "what was\u{1b}[2J found".into(),
+            effect: "what of it works and what does not".into(),
+            remedy: remedy.map(str::to_owned),
+        };
+        let setcap = Some("sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep /usr/bin/bridgetap");
+        let missing = check("capture", State::Missing, setcap);
+        vec![check("kernel", State::Good, None), missing, check("published ports", State::Limited, setcap)]
+    }
+
+    fn written(checks: &[Check], width: Option<usize>, unicode: bool) -> String {
+        let mut out = Vec::new();
+        doctor(checks, Layout { width, ..Layout::default() }, unicode, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_check_is_a_line_and_a_remedy_stands_once_and_whole() {
+        let expected = "\
+✓ kernel           what was\\u{1b}[2J found; what of it works
+                   and what does not
+✗ capture          what was\\u{1b}[2J found; what of it works
+                   and what does not
+                   → sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin,cap_sys_ptrace+ep /usr/bin/bridgetap
+– published ports  what was\\u{1b}[2J found; what of it works
+                   and what does not
+                   → as for capture
+
+Watching does not work: see what is marked ✗.
+";
+        assert_eq!(written(&checks(), Some(60), true), expected);
+    }
+
+    #[test]
+    fn without_unicode_it_is_ascii_and_the_verdict_follows_the_worst() {
+        let [good, missing, limited] = checks().try_into().unwrap();
+        let text = written(&[good.clone(), limited.clone(), missing], None, false);
+        assert!(text.is_ascii() && text.contains("\nNO capture") && text.starts_with("ok kernel"), "{text}");
+        assert!(
+            written(&[good.clone(), limited], None, true).ends_with("\nWatching works, but for what is marked –.\n")
+        );
+        assert!(written(&[good], None, false).ends_with("\nWatching works.\n"));
+    }
+}

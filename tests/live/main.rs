@@ -15,12 +15,15 @@
 )]
 
 mod changes;
+#[path = "../common/schema.rs"]
+mod checker;
 mod daemon;
 mod ends;
 mod failures;
 mod lab;
 mod load;
 mod lookups;
+mod networks;
 mod pings;
 mod watching;
 mod web;
