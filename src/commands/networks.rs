@@ -45,7 +45,9 @@ pub(super) fn run(arguments: &cli::Networks, mut streams: Streams) -> ExitCode {
     };
     let (selection, wrong) = Selection::resolve(&arguments.names, &directory);
     if !wrong.is_empty() {
-        wrong.iter().for_each(|why| streams.messages.say(why));
+        for why in &wrong {
+            streams.messages.say(why);
+        }
         return ExitCode::FAILURE;
     }
     let layout = plain_layout(arguments.color, streams.out_is_terminal);
@@ -143,7 +145,7 @@ fn inside(path: &Path) -> Inside {
     }
 }
 
-/// The hidden namespaces of overlay networks (moby, libnetwork/drivers/overlay/ov_network.go): their file is named by a
+/// The hidden namespaces of overlay networks (moby, `libnetwork/drivers/overlay/ov_network.go`): their file is named by a
 /// counter and the first ten digits of the network's id.
 fn hidden(directory: &Directory, containers: &[PathBuf]) -> std::collections::HashMap<String, (PathBuf, Links)> {
     let overlays: Vec<_> = directory.networks().filter(|network| network.driver == "overlay").map(Arc::clone).collect();

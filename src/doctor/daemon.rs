@@ -7,9 +7,9 @@ use crate::docker::{DaemonError, DaemonInfo};
 const NAMED: usize = 4;
 
 /// Whether it answers.
-pub(super) fn answers(facts: &Facts) -> Option<Check> {
+pub(super) fn answers(facts: &Facts) -> Check {
     let said_by = &facts.endpoint.said_by;
-    Some(match &facts.daemon {
+    match &facts.daemon {
         Ok(daemon) => {
             let DaemonInfo { product, version, api_version, .. } = daemon;
             let address = facts.endpoint.address.as_deref().unwrap_or_default();
@@ -23,7 +23,7 @@ pub(super) fn answers(facts: &Facts) -> Option<Check> {
             let check = Check::missing("daemon", found, effect);
             if let Some(remedy) = remedy { check.mended_by(remedy) } else { check }
         }
-    })
+    }
 }
 
 /// What is wrong, and what mends it; the errors of these kinds have a colon between the two, and none before.

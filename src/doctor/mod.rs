@@ -175,10 +175,11 @@ impl Check {
 /// Every check, in the order in which things are needed.
 pub fn examine(facts: &Facts) -> Vec<Check> {
     let machine = [machine::kernel, machine::libpcap, machine::capture, machine::entering, machine::timestamps];
-    let daemon = [daemon::answers, daemon::place, daemon::bridges, daemon::containers, daemon::starting];
+    let daemon = [daemon::place, daemon::bridges, daemon::containers, daemon::starting];
     let features = [machine::published, machine::overlay, machine::macvlan];
     let mut checks: Vec<_> = machine.into_iter().map(|check| check(facts)).collect();
     checks.extend(machine::in_container(facts));
+    checks.push(daemon::answers(facts));
     checks.extend(daemon.into_iter().filter_map(|check| check(facts)));
     checks.extend(features.into_iter().map(|check| check(facts)));
     checks

@@ -1,5 +1,6 @@
 //! Networks and what is on them as a tree, and what changed as lines, for people.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -101,7 +102,8 @@ impl<W: Write> TreeWriter<W> {
         let mut line = String::new();
         flow(&mut line, pieces, " ", &format!("{bar}  "), columns(bar), self.layout.width);
         // Broken lines have the bar in them, which is as pale as they are.
-        text.push_str(&format!("{bar}{style}{line}{style:#}\n"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{bar}{style}{line}{style:#}");
     }
 
     fn rows(&self, text: &mut String, mut rows: Vec<Row>) {
@@ -137,7 +139,7 @@ impl<W: Write> TreeWriter<W> {
 
 fn row_width(row: &Row, widths: &[usize]) -> usize {
     let cells = row.cells.iter().zip(widths).map(|(cell, width)| columns(cell).max(*width) + 2);
-    let last = row.cells.iter().zip(widths).last().map_or(0, |(cell, width)| width.saturating_sub(columns(cell)));
+    let last = row.cells.iter().zip(widths).next_back().map_or(0, |(cell, width)| width.saturating_sub(columns(cell)));
     3 + cells.sum::<usize>() - 2 - last
 }
 
@@ -158,7 +160,7 @@ fn widths(rows: &[Row]) -> Vec<usize> {
 fn kind(network: &Network) -> String {
     let mut kind = escape(&network.driver).into_owned();
     if !matches!(network.scope.as_str(), "local" | "") {
-        kind.push_str(&format!(", {} scope", escape(&network.scope)));
+        let _ = write!(kind, ", {} scope", escape(&network.scope));
     }
     if network.internal {
         kind.push_str(", internal: no way out");
@@ -296,7 +298,7 @@ fn details(network: &Network, container: &Attachment) -> Vec<String> {
     }
     details.extend(container.published.iter().map(published));
     if container.name_service && !network.name_service {
-        details.push("asks 127.0.0.11, for its other networks".to_owned());
+        details.push("asks 127.0.0.11 all the same".to_owned());
     }
     details
 }
@@ -321,7 +323,7 @@ fn port_row(port: &Port) -> Row {
 }
 
 fn list(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(|address| format!(", {address}")).collect()
+    addresses.iter().flat_map(|address| [", ".to_owned(), address.to_string()]).collect()
 }
 
 /// What a change is, in words, not yet escaped.

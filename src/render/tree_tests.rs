@@ -117,7 +117,7 @@ host  driver host  7
 │  its containers use the host's own interfaces and addresses
 │  no name service: names resolve as they do on the host
 └─ app
-     asks 127.0.0.11, for its other networks
+     asks 127.0.0.11 all the same
 
 lan  driver macvlan  7
 │  parent eth7: down, mtu 1500

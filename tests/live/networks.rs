@@ -40,9 +40,10 @@ fn inspected(name: &str) -> BTreeMap<String, (String, String)> {
 /// The name of the host's link whose index a container's own interface says is its peer's, by `ip link` and `/sys`.
 fn peer(container: &str, interface: &str) -> String {
     let wanted = exec(container, &format!("cat /sys/class/net/{interface}/iflink"));
+    let wanted: u64 = wanted.trim().parse().expect("an index");
     let links: Value = serde_json::from_str(&output(Command::new("ip").args(["-j", "link"]))).expect("JSON");
     let links = links.as_array().expect("links");
-    let found = links.iter().find(|link| link["ifindex"].to_string() == wanted.trim());
+    let found = links.iter().find(|link| link["ifindex"] == wanted);
     text(&found.unwrap_or_else(|| panic!("no link {wanted}"))["ifname"]).to_owned()
 }
 
