@@ -29,6 +29,15 @@ pub enum Command {
     Watch(Watch),
     /// Tell the same from capture files: pcap, pcapng, either gzipped.
     Replay(Replay),
+    /// Show Docker's networks, and on each its containers with their addresses, veths, aliases and published ports.
+    ///
+    /// It answers what `docker network inspect` and `ip link` together answer. Which veth is whose takes root; all else
+    /// takes no more than the daemon.
+    Networks(Networks),
+    /// Say what of watching works on this machine, what does not, and the command that mends it.
+    ///
+    /// It changes nothing. It ends with 0 where watching works, and with 1 where something that it needs is missing.
+    Doctor(Doctor),
 }
 
 /// `bridgetap watch`
@@ -76,6 +85,35 @@ pub struct Replay {
     /// How to tell it.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `bridgetap networks`
+#[derive(Debug, Args)]
+pub struct Networks {
+    /// A network or a running container, by its name or the beginning of its id; net:NAME or container:NAME where a name
+    /// is both. A container shows the networks that it is on. None: every network.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Then write a line for each change, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
+    /// One JSON document, with --watch another for each change; docs/networks.md has the schema.
+    #[arg(long)]
+    pub json: bool,
+    /// When to use colours; auto: on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+/// `bridgetap doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// One JSON document; docs/doctor.md has the schema.
+    #[arg(long)]
+    pub json: bool,
+    /// When to use colours; auto: on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
 }
 
 /// How to tell what was seen.

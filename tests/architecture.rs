@@ -27,11 +27,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("latency", &["time"]),
     ("capture", &["address", "time"]),
     ("docker", &["address", "time"]),
+    ("topology", &["address", "time", "capture", "docker"]),
+    ("doctor", &["capture", "docker"]),
     ("decode", &["address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
     ("name", &["address", "time", "capture", "decode", "track", "docker"]),
-    ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name"]),
+    ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name", "topology", "doctor"]),
 ];
 /// What may import everything: it wires the stages together.
 const WIRING: &[&str] = &["commands", "lib", "main"];
@@ -335,6 +337,8 @@ fn a_broken_rule_is_found() {
         ("capture/file/mod.rs", "fn f(x: crate::decode::Packet) {}"),
         ("track/mod.rs", "use crate::name;"),
         ("docker/watch.rs", "use crate::commands::run;"),
+        ("topology/build.rs", "use crate::render::TreeWriter;"),
+        ("doctor/daemon.rs", "use crate::commands::doctor;"),
         ("elsewhere/mod.rs", "//! A new module."),
         ("render/text.rs", "fn f() { println!(\"x\") }"),
         ("commands/mod.rs", "fn f() { std::io::stdout().lock(); }"),

@@ -332,6 +332,8 @@ fn the_help_is_as_it_was() {
         ("help.txt", &["--help"][..]),
         ("help-replay.txt", &["replay", "--help"]),
         ("help-watch.txt", &["watch", "--help"]),
+        ("help-networks.txt", &["networks", "--help"]),
+        ("help-doctor.txt", &["doctor", "--help"]),
     ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.messages.as_str()), (Some(0), ""));

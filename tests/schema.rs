@@ -1,122 +1,21 @@
 //! Every line of JSON that the sample captures give is as docs/output.schema.json says, and has no field that it does
 //! not describe.
-//!
-//! The checker knows the keywords that the schema uses and refuses others: a validator of the whole standard would be
-//! the largest dependency of the project. Unlike the standard it takes every object for closed: readers must pass over
-//! fields that they do not know, but a field that the schema does not know is one that somebody forgot to describe.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the lints know tests by their attribute, and these are their helpers"
-)]
+#![expect(clippy::expect_used, reason = "the lints know tests by their attribute, and these are their helpers")]
+
+#[path = "common/schema.rs"]
+mod checker;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// A schema, and the root that its references begin at.
-struct Schema(Value);
-
-impl Schema {
-    fn read() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/output.schema.json");
-        let text = fs::read_to_string(path).expect("the schema");
-        Self(serde_json::from_str(&text).expect("the schema is JSON"))
-    }
-
-    /// What is wrong with a line; nothing where it is as it should be.
-    fn check(&self, line: &Value) -> Result<(), String> {
-        let kind = &line["kind"];
-        self.value(&self.0, line).map_err(|why| format!("{kind}: {why}"))
-    }
-
-    fn value(&self, schema: &Value, value: &Value) -> Result<(), String> {
-        let rules = schema.as_object().expect("a schema is an object");
-        for (keyword, rule) in rules {
-            self.keyword(keyword, rule, rules, value).map_err(|why| format!("{why} in {value}"))?;
-        }
-        Ok(())
-    }
-
-    fn keyword(&self, keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) -> Result<(), String> {
-        let number = |value: &Value| value.as_u64().map(i128::from);
-        match keyword {
-            "$schema" | "$defs" | "title" | "description" | "properties" => Ok(()),
-            "$ref" => self.value(self.definition(rule), value),
-            "oneOf" | "anyOf" => self.choice(keyword == "oneOf", rule, value),
-            "const" => holds(value == rule, || format!("not {rule}")),
-            "enum" => holds(list(rule).contains(value), || format!("none of {rule}")),
-            "type" => {
-                let is_allowed = rule.as_str().is_some_and(|name| is_a(value, name))
-                    || rule.as_array().is_some_and(|names| names.iter().any(|name| is_a(value, text(name))));
-                holds(is_allowed, || format!("not of type {rule}"))
-            }
-            "minimum" => holds(value.is_null() || number(value) >= number(rule), || format!("below {rule}")),
-            "maximum" => holds(value.is_null() || number(value) <= number(rule), || format!("above {rule}")),
-            "minItems" => holds(list(value).len() as u64 >= rule.as_u64().expect("a number"), || "too short".into()),
-            "items" => list(value).iter().try_for_each(|item| self.value(rule, item)),
-            "additionalProperties" => members(value).values().try_for_each(|member| self.value(rule, member)),
-            "required" => self.object(rule, &rules["properties"], members(value)),
-            other => panic!("the keyword {other} is not known here"),
-        }
-    }
-
-    fn object(&self, required: &Value, properties: &Value, members: &Map<String, Value>) -> Result<(), String> {
-        for name in list(required) {
-            holds(members.contains_key(text(name)), || format!("{name} is missing"))?;
-        }
-        for (name, member) in members {
-            let schema = properties.get(name).ok_or_else(|| format!("{name} is not described"))?;
-            self.value(schema, member).map_err(|why| format!("{name}: {why}"))?;
-        }
-        Ok(())
-    }
-
-    fn choice(&self, exactly_one: bool, choices: &Value, value: &Value) -> Result<(), String> {
-        let failures: Vec<_> = list(choices).iter().filter_map(|choice| self.value(choice, value).err()).collect();
-        let fits = list(choices).len() - failures.len();
-        holds(fits == 1 || fits > 1 && !exactly_one, || format!("{fits} choices fit: {}", failures.join("; ")))
-    }
-
-    fn definition(&self, reference: &Value) -> &Value {
-        let name = text(reference).strip_prefix("#/$defs/").expect("a reference within the schema");
-        self.0["$defs"].get(name).unwrap_or_else(|| panic!("no definition of {name}"))
-    }
-}
-
-fn holds(condition: bool, why: impl FnOnce() -> String) -> Result<(), String> {
-    if condition { Ok(()) } else { Err(why()) }
-}
-
-fn is_a(value: &Value, name: &str) -> bool {
-    match name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "integer" => value.is_u64(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        other => panic!("the type {other} is not known here"),
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a string")
-}
-
-/// The members of an object. What is none was refused by its type, or is by the choice that it is not.
-fn members(value: &Value) -> &Map<String, Value> {
-    static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-    value.as_object().unwrap_or(&NONE)
-}
+use bridgetap::render::documents;
+use bridgetap::time::Timestamp;
+use bridgetap::topology::{Attachment, Change, Interface, LinkState, Network, Port, Published, Role, Seen, Topology};
+use checker::{Schema, text};
 
 fn captures() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
@@ -136,7 +35,7 @@ fn lines(capture: &Path, options: &[&str]) -> Vec<Value> {
 
 #[test]
 fn every_line_of_every_capture_is_as_the_schema_says() {
-    let schema = Schema::read();
+    let schema = Schema::read("output");
     let mut seen = BTreeSet::new();
     for capture in captures() {
         for options in [&[][..], &["--packets"], &["--numeric"], &["--max-flows=1", "--max-pending=1"], &["-c7"]] {
@@ -159,7 +58,7 @@ fn every_line_of_every_capture_is_as_the_schema_says() {
 
 #[test]
 fn a_line_that_is_not_as_it_should_be_is_refused() {
-    let schema = Schema::read();
+    let schema = Schema::read("output");
     let ping = captures().into_iter().find(|path| path.ends_with("ping-by-address.pcapng")).expect("the capture");
     let line = lines(&ping, &[]).into_iter().find(|line| line["kind"] == "ping").expect("a ping");
     assert_eq!(schema.check(&line), Ok(()));
@@ -182,4 +81,91 @@ fn a_line_that_is_not_as_it_should_be_is_refused() {
     let mut without = line.clone();
     without.as_object_mut().expect("an object").remove("late");
     assert!(schema.check(&without).is_err(), "a missing field passed");
+}
+
+#[test]
+fn the_doctors_document_is_as_its_schema_says() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bridgetap"));
+    let output = command.args(["doctor", "--json"]).env("DOCKER_HOST", "unix:///nonexistent").output();
+    let output = output.expect("bridgetap runs");
+    assert_eq!(output.status.code(), Some(1), "without a daemon, watching does not work");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one document");
+    Schema::read("doctor").check(&document).unwrap_or_else(|why| panic!("{why}"));
+    let checks = document["checks"].as_array().expect("checks");
+    let daemon = checks.iter().find(|check| check["name"] == "daemon").expect("the daemon's check");
+    assert_eq!((text(&daemon["state"]), document["watching_works"].as_bool()), ("missing", Some(false)));
+}
+
+/// A network with everything that one can have.
+fn full_network() -> Network {
+    let address = "172.18.0.2".parse().expect("an address");
+    let link = LinkState { index: 3, mac: Some("02:42:ac:12:00:01".into()), mtu: 1500, up: true, carrier: false };
+    let published = Published { host_address: address, host_port: 80, container_port: 5000, protocol: "sctp" };
+    let container = Attachment {
+        project: Some("shop".into()),
+        addresses: vec![address],
+        seen: Seen::NotPermitted,
+        aliases: vec!["db".into()],
+        published: vec![published],
+        ..Attachment::default()
+    };
+    let port = Port {
+        interface: "vxlan0".into(),
+        kind: "vxlan".into(),
+        container: None,
+        container_interface: None,
+        addresses: vec![address],
+    };
+    let interface = Interface { name: "br0".into(), role: Role::Parent, namespace: None, link: Some(link) };
+    Network {
+        subnets: vec!["172.18.0.0/16".into()],
+        gateways: vec![address],
+        interface: Some(interface),
+        options: [("parent".to_owned(), "eth0".to_owned())].into(),
+        containers: vec![container],
+        other_ports: vec![port],
+        ..Network::default()
+    }
+}
+
+#[test]
+fn networks_and_their_changes_are_as_their_schema_says() {
+    let (full, at) = (full_network(), Timestamp::from_nanos(1));
+    let container = || Box::new(full.containers[0].clone());
+    let network = || Box::new(full.clone());
+    let (name, id) = ("n".to_owned(), "7".to_owned());
+    let changes = [
+        Change::NetworkCreated { network: network() },
+        Change::NetworkRemoved { network: name.clone(), network_id: id.clone() },
+        Change::NetworkChanged { network: network(), what: vec!["name"] },
+        Change::Joined { network: name.clone(), network_id: id.clone(), container: container() },
+        Change::Left { network: name.clone(), network_id: id.clone(), container: container() },
+        Change::Changed {
+            network: name,
+            network_id: id,
+            container: container(),
+            what: vec!["addresses"],
+            old_name: "old".into(),
+            old_addresses: full.gateways.clone(),
+        },
+    ];
+    let mut out = Vec::new();
+    let topology = Topology { networks: vec![full.clone(), Network::default()] };
+    documents::networks(&topology, at, &mut out).expect("memory");
+    for change in &changes {
+        documents::change(change, at, &mut out).expect("memory");
+    }
+    let lines: Vec<Value> = out
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 1 + changes.len());
+    let schema = Schema::read("networks");
+    for line in &lines {
+        schema.check(line).unwrap_or_else(|why| panic!("{why}"));
+    }
+    let mut wrong = lines[0].clone();
+    wrong["networks"][0]["containers"][0]["seen"] = json!("perhaps");
+    assert!(schema.check(&wrong).is_err());
 }

@@ -7,15 +7,20 @@
 pub mod error;
 pub mod file;
 pub mod interfaces;
+pub mod links;
 pub mod live;
 pub mod namespace;
+mod netlink;
 mod open;
+pub mod rights;
 pub mod sandboxes;
 pub mod stop;
 
 pub use error::Error;
+pub use links::{Links, NetLink};
 pub use live::{LiveOptions, LiveTap};
 pub use namespace::{Namespace, NamespaceId};
+pub use rights::Rights;
 pub use stop::Stop;
 
 use crate::time::Timestamp;

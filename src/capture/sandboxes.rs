@@ -22,8 +22,7 @@ pub const FOLDER: &str = "/var/run/docker/netns";
 /// The folder is not there or cannot be read, or the kernel has no inotify instance left. Then containers are seen when
 /// the daemon tells of them.
 pub fn spawn(folder: &Path, on_new: impl Fn(PathBuf) + Send + 'static) -> io::Result<()> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
-    inotify.add_watch(folder, AddWatchFlags::IN_CREATE)?;
+    let inotify = listen(folder)?;
     let folder = folder.to_owned();
     thread::Builder::new().name("sandboxes".to_owned()).spawn(move || {
         loop {
@@ -59,6 +58,17 @@ pub fn hidden(folder: &Path, network: &str) -> Option<PathBuf> {
 pub fn is_containers(path: &Path) -> bool {
     let name = path.file_name().map(std::ffi::OsStr::to_string_lossy).unwrap_or_default();
     name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Tries whether [`spawn`] would succeed, and lets go again.
+pub fn try_to_listen(folder: &Path) -> io::Result<()> {
+    listen(folder).map(drop)
+}
+
+fn listen(folder: &Path) -> io::Result<Inotify> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
+    inotify.add_watch(folder, AddWatchFlags::IN_CREATE)?;
+    Ok(inotify)
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The commands: the only place that wires the stages together.
 
+mod doctor;
 mod known;
 mod missing;
+mod networks;
 mod output;
 mod plan;
 mod replay;
 mod rooms;
+mod signals;
 mod starting;
 mod stdin;
 mod tap;
@@ -43,6 +46,8 @@ impl Messages {
 /// Does what the user typed.
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
     match cli.command {
+        Command::Networks(arguments) => networks::run(&arguments, streams),
+        Command::Doctor(arguments) => doctor::run(&arguments, streams),
         Command::Replay(arguments) => replay::run(&arguments, streams),
         Command::Watch(arguments) => watch::run(&arguments, streams),
     }

@@ -149,14 +149,14 @@ struct Lost {
 }
 
 fn layout(options: &cli::Output, is_terminal: bool) -> Layout {
+    let plain = plain_layout(options.color, is_terminal);
+    Layout { quiet: options.quiet, link_level: options.link_level, hops: options.hops, ..plain }
+}
+
+/// The layout of what is no log: as wide as the terminal.
+pub(super) fn plain_layout(color: cli::Color, is_terminal: bool) -> Layout {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    Layout {
-        width: width.filter(|_| is_terminal),
-        color: wants_color(options.color, is_terminal),
-        quiet: options.quiet,
-        link_level: options.link_level,
-        hops: options.hops,
-    }
+    Layout { width: width.filter(|_| is_terminal), color: wants_color(color, is_terminal), ..Layout::default() }
 }
 
 /// Says how writing ended: nobody reading any more is no failure.

@@ -67,6 +67,17 @@ impl Environment {
         }
     }
 
+    /// What says where the daemon is: `DOCKER_HOST`, a context, or nothing but the usual place.
+    pub fn said_by(&self) -> String {
+        if given(self.docker_host.as_ref()).is_some() {
+            return "DOCKER_HOST".to_owned();
+        }
+        match self.context_name() {
+            Ok(Some(name)) if name != "default" => format!("the context {name}"),
+            _ => "the usual place".to_owned(),
+        }
+    }
+
     fn config_directory(&self) -> Option<PathBuf> {
         self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
     }
@@ -150,6 +161,11 @@ impl Endpoint {
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
         let is_here = |address: IpAddr| address.is_loopback() || HostInterfaces::read().all().contains(&address);
         host == "localhost" || address.is_ok_and(is_here)
+    }
+
+    /// The host of an address that is surely another machine's; nothing for a socket and for this machine's addresses.
+    pub fn other_machine(&self) -> Option<&str> {
+        self.host().filter(|_| !self.may_be_local())
     }
 }
 

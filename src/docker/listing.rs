@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, ContainerState, EventMessage};
+use bollard::models::{ContainerInspectResponse, ContainerState, EventMessage, SystemInfo, SystemVersion};
 use bollard::query_parameters::{
     EventsOptionsBuilder, InspectContainerOptions, InspectNetworkOptions, ListContainersOptions,
     ListContainersOptionsBuilder, ListNetworksOptions,
@@ -73,6 +73,16 @@ impl Daemon {
     /// Whether it still answers.
     pub(crate) async fn ping(&self) -> Result<(), DaemonError> {
         self.ask(self.client.ping()).await.map(|_| ())
+    }
+
+    /// Its versions.
+    pub(crate) async fn version(&self) -> Result<SystemVersion, DaemonError> {
+        self.ask(self.client.version()).await
+    }
+
+    /// What it says of itself and its machine.
+    pub(crate) async fn info(&self) -> Result<SystemInfo, DaemonError> {
+        self.ask(self.client.info()).await
     }
 
     /// Every network and every running container.

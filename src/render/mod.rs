@@ -1,14 +1,19 @@
 //! Events to what people and programs read. Writes to any `io::Write`; escapes at the last step.
 
+mod columns;
+pub mod doctor;
+pub mod documents;
 pub mod escape;
 mod hops;
 pub mod json;
 pub mod line;
 pub mod summary;
 pub mod text;
+pub mod tree;
 pub mod units;
 pub mod words;
 
 pub use json::JsonWriter;
 pub use summary::Summary;
 pub use text::{Layout, TextWriter};
+pub use tree::TreeWriter;

@@ -98,12 +98,12 @@ fn a_network_that_is_not_there_names_the_nearest() {
 }
 
 /// A copy of the program for somebody who is not root, but in the group of the Docker socket.
-struct Unprivileged {
+pub struct Unprivileged {
     directory: tempfile::TempDir,
 }
 
 impl Unprivileged {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let this = Self { directory: tempfile::tempdir().expect("a directory") };
         std::fs::copy(env!("CARGO_BIN_EXE_bridgetap"), this.path()).expect("a copy");
         for path in [this.directory.path(), &this.path()] {
@@ -112,15 +112,15 @@ impl Unprivileged {
         this
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("bridgetap")
     }
 
-    fn setcap(&self, capabilities: &str) {
+    pub fn setcap(&self, capabilities: &str) {
         output(Command::new("setcap").arg(capabilities).arg(self.path()));
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let socket = std::fs::metadata("/var/run/docker.sock").expect("the daemon's socket");
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", &format!("--groups={}", socket.gid())]);

@@ -15,7 +15,10 @@
 )]
 
 mod changes;
+#[path = "../common/schema.rs"]
+mod checker;
 mod daemon;
+mod drivers;
 mod ends;
 mod failures;
 mod lab;

@@ -1,127 +1,226 @@
-//! Networks of each driver, each watched by its name where its packets can be seen.
+//! `bridgetap networks` and `bridgetap doctor`, against what `docker network inspect` and `ip link` say.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::ends::refused;
-use super::lab::{Lab, address, docker, exec, output, replies};
-use super::watching::{Ended, Watching, between, bridgetap};
+use super::checker::{Schema, text};
+use super::ends::Unprivileged;
+use super::lab::{Lab, bridge, docker, exec, output};
+use super::watching::{Watching, bridgetap};
 
-/// The sequence numbers of the answered pings between two containers, each once: a packet may be seen at both ends.
-fn answered(ended: &Ended, client: &str, server: &str) -> BTreeSet<u64> {
-    let is_it = |object: &Value| between(object, "ping", client, server) && object["outcome"] == "answered";
-    ended.filter(is_it).iter().filter_map(|ping| ping["request"]["sequence"].as_u64()).collect()
+/// What it shows as JSON, checked by its schema.
+fn shown(arguments: &[&str]) -> Value {
+    let printed = output(&mut bridgetap(&[&["networks", "--json"], arguments].concat()));
+    let document = serde_json::from_str(&printed).expect("one document");
+    Schema::read("networks").check(&document).unwrap_or_else(|why| panic!("{why}"));
+    document
 }
 
-/// The sequence numbers that ping printed.
-fn printed(text: &str) -> BTreeSet<u64> {
-    replies(text).iter().map(|reply| reply.sequence).collect()
+fn network<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let networks = document["networks"].as_array().expect("networks");
+    networks.iter().find(|network| network["name"] == name).unwrap_or_else(|| panic!("no {name} in {document}"))
 }
 
-fn assert_looked_up(ended: &Ended, client: &str, server: &str) {
-    let is_it = |object: &Value| between(object, "dns", client, "docker-dns") && object["request"]["name"] == server;
-    assert!(!ended.filter(is_it).is_empty(), "{client} looks {server} up: {}", ended.text);
+/// Containers on a network as (name, address with prefix stripped, MAC), by the daemon.
+fn inspected(name: &str) -> BTreeMap<String, (String, String)> {
+    let found: Value = serde_json::from_str(&docker(&["network", "inspect", name])).expect("JSON");
+    let containers = found[0]["Containers"].as_object().expect("containers");
+    let place = |container: &Value| {
+        let address = text(&container["IPv4Address"]);
+        let address = address.split('/').next().expect("an address").to_owned();
+        (text(&container["Name"]).to_owned(), (address, text(&container["MacAddress"]).to_owned()))
+    };
+    containers.values().map(place).collect()
 }
 
-fn ipv6_address(container: &str, network: &str) -> String {
-    let format = format!("{{{{(index .NetworkSettings.Networks \"{network}\").GlobalIPv6Address}}}}");
-    docker(&["inspect", "-f", &format, container])
+/// The name of the host's link whose index a container's own interface says is its peer's, by `ip link` and `/sys`.
+fn peer(container: &str, interface: &str) -> String {
+    let wanted = exec(container, &format!("cat /sys/class/net/{interface}/iflink"));
+    let wanted: u64 = wanted.trim().parse().expect("an index");
+    let links: Value = serde_json::from_str(&output(Command::new("ip").args(["-j", "link"]))).expect("JSON");
+    let links = links.as_array().expect("links");
+    let found = links.iter().find(|link| link["ifindex"] == wanted);
+    text(&found.unwrap_or_else(|| panic!("no link {wanted}"))["ifname"]).to_owned()
+}
+
+fn interfaces() -> Lab {
+    let lab = Lab::up(&["default-bridge", "user-bridge", "published"]);
+    docker(&["network", "connect", "--alias", "shop", "my_bridge", "tutorial-container"]);
+    lab.run("linked", &["--link", "container_1:first"], &["bridgetap-lab-busybox", "sleep", "1000"]);
+    lab.run("onhost", &["--network", "host"], &["bridgetap-lab-busybox", "sleep", "1000"]);
+    lab.run("alone", &["--network", "none"], &["bridgetap-lab-busybox", "sleep", "1000"]);
+    lab
 }
 
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn internal_and_ipv6_networks_are_seen_on_their_bridges() {
-    let _lab = Lab::up(&["internal", "ipv6"]);
-    let watching = Watching::json(&["inner", "v6net"]);
-    let inner = exec("inner_a", "ping -c 2 -i 0.1 inner_b");
-    let v6 = exec("v6_a", "ping -6 -c 2 -i 0.1 v6_b");
-    let ended = watching.end();
-    for (client, server, network, text) in [("inner_a", "inner_b", "inner", &inner), ("v6_a", "v6_b", "v6net", &v6)] {
-        assert_eq!(printed(text).len(), 2, "{text}");
-        assert_eq!(answered(&ended, client, server), printed(text), "{}", ended.text);
-        assert_looked_up(&ended, client, server);
-        let pings = ended.filter(|object| between(object, "ping", client, server));
-        assert!(pings.iter().all(|ping| ping["network"] == network), "{pings:?}");
+fn networks_are_as_docker_and_ip_say() {
+    let _lab = interfaces();
+    let document = shown(&[]);
+    for name in ["bridge", "my_bridge"] {
+        let network = network(&document, name);
+        let places = network["containers"].as_array().expect("containers");
+        let found = places.iter().map(|place| {
+            let (address, mac) = (text(&place["addresses"][0]), text(&place["mac"]));
+            (text(&place["name"]).to_owned(), (address.to_owned(), mac.to_owned()))
+        });
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), inspected(name));
+        for place in places {
+            let container = text(&place["name"]);
+            assert_eq!(text(&place["veth"]), peer(container, text(&place["interface"])), "{container}");
+        }
+        assert_eq!(network["other_ports"].as_array().map(Vec::len), Some(0), "{network}");
     }
-    let target = ipv6_address("v6_b", "v6net");
-    let pings = ended.filter(|object| between(object, "ping", "v6_a", "v6_b"));
-    assert!(pings.iter().all(|ping| ping["server"]["address"] == target.as_str()), "{target}: {pings:?}");
-}
-
-#[test]
-#[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn macvlan_is_seen_inside_its_containers_also_of_one_that_joins() {
-    let lab = Lab::up(&["macvlan"]);
-    let watching = Watching::json(&["mv1"]);
-    assert!(watching.said().contains("watching mv1 (macvlan, inside 2 containers)"), "{}", watching.said());
-    let first = exec("mv_a", "ping -c 2 -i 0.1 mv_b");
-    lab.run("mv_c", &["--network", "mv1"], &["bridgetap-lab-busybox", "ping", "-c", "2", "-i", "0.1", "mv_a"]);
-    docker(&["wait", "mv_c"]);
-    let joined = docker(&["logs", "mv_c"]);
-    let ended = watching.end();
-    assert_eq!((printed(&first).len(), printed(&joined).len()), (2, 2), "{first}\n{joined}");
-    assert_eq!(answered(&ended, "mv_a", "mv_b"), printed(&first), "{}", ended.text);
-    assert_eq!(answered(&ended, "mv_c", "mv_a"), printed(&joined), "{}", ended.text);
-    assert_looked_up(&ended, "mv_a", "mv_b");
-    assert_looked_up(&ended, "mv_c", "mv_a");
-    let pings = ended.filter(|object| between(object, "ping", "mv_a", "mv_b"));
-    let target = address("mv_b", "mv1");
-    let is_right = |ping: &Value| ping["network"] == "mv1" && ping["server"]["address"] == target.as_str();
-    assert!(pings.iter().all(is_right), "{pings:?}");
-    assert!(pings.iter().all(|ping| ping["namespace"] == "mv_a" || ping["namespace"] == "mv_b"), "{pings:?}");
-}
-
-#[test]
-#[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn overlay_is_seen_on_its_hidden_bridge_as_soon_as_that_is_there() {
-    let lab = Lab::up(&["overlay"]);
-    lab.network("ov2", &["-d", "overlay", "--attachable"]);
-    let id = docker(&["network", "inspect", "-f", "{{.Id}}", "ov1"]);
-    let (watching, early) = (Watching::json(&[&id[..8]]), Watching::json(&["ov2"]));
-    assert!(watching.said().contains("watching ov1 (overlay, br0)"), "{}", watching.said());
-    assert!(early.said().contains("ov2 (overlay, as soon as a container on it runs here)"), "{}", early.said());
-    let text = exec("ov_a", "ping -c 2 -i 0.1 ov_b");
-    let busybox = |command: &[&'static str]| [&["bridgetap-lab-busybox"], command].concat();
-    lab.run("ov_d", &["--network", "ov2"], &busybox(&["sh", "-c", "nslookup ov_d; sleep 100"]));
-    lab.run("ov_e", &["--network", "ov2"], &busybox(&["ping", "-c", "2", "-i", "0.1", "ov_d"]));
-    docker(&["wait", "ov_e"]);
-    let first_pings = docker(&["logs", "ov_e"]);
-    let (ended, early) = (watching.end(), early.end());
-    assert_eq!((printed(&text).len(), printed(&first_pings).len()), (2, 2), "{text}\n{first_pings}");
-    assert_eq!(answered(&ended, "ov_a", "ov_b"), printed(&text), "{}", ended.text);
-    assert_looked_up(&ended, "ov_a", "ov_b");
-    let target = address("ov_b", "ov1");
-    let pings = ended.filter(|object| between(object, "ping", "ov_a", "ov_b"));
-    assert!(pings.iter().all(|ping| ping["server"]["address"] == target.as_str() && ping["network"] == "ov1"));
-    assert_eq!(answered(&early, "ov_e", "ov_d"), printed(&first_pings), "{}{}", early.said, early.text);
-    assert_looked_up(&early, "ov_d", "ov_d");
-    assert_looked_up(&early, "ov_e", "ov_d");
-    // What a swarm makes for itself can be watched, too.
-    for own in ["ingress", "docker_gwbridge"] {
-        assert_eq!(Watching::json(&[own]).end().code, Some(0), "{own}");
+    let user = network(&document, "my_bridge");
+    assert_eq!(text(&user["interface"]["name"]), bridge("my_bridge"));
+    assert_eq!((&user["name_service"], &network(&document, "bridge")["name_service"]), (&true.into(), &false.into()));
+    let tutorial = &user["containers"].as_array().expect("containers")[2];
+    assert_eq!(tutorial["aliases"], serde_json::json!(["shop"]));
+    assert_eq!(tutorial["published"][0]["host_port"], 8080);
+    let linked = network(&document, "bridge")["containers"].as_array().expect("containers")[2].clone();
+    assert_eq!((text(&linked["name"]), &linked["links"]), ("linked", &serde_json::json!(["container_1:first"])));
+    for (name, container) in [("host", "onhost"), ("none", "alone")] {
+        assert_eq!(network(&document, name)["containers"][0]["name"], container);
     }
 }
 
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn the_hosts_network_is_seen_through_any_and_none_is_loopback_only() {
-    let _lab = Lab::up(&["host", "none"]);
-    let (host, lonely) = (Watching::json(&["hostweb"]), Watching::json(&["lonely"]));
-    assert!(host.said().contains("hostweb (on the host's network, so through any"), "{}", host.said());
-    assert!(lonely.said().contains("lonely (lo only: it has no other interface)"), "{}", lonely.said());
-    let page = output(Command::new("curl").args(["-s", "http://10.88.0.1:9090/"]));
-    assert_eq!(page, "host");
-    let text = exec("lonely", "ping -c 2 -i 0.1 127.0.0.1");
-    assert_eq!(printed(&text).len(), 2, "{text}");
-    host.wait_for("the page", 1, |object| object["kind"] == "tcp" && object["server"]["port"] == 9090);
-    let (host, lonely) = (host.end(), lonely.end());
-    assert_eq!((host.code, lonely.code), (Some(0), Some(0)));
-    assert_eq!(answered(&lonely, "lonely", "lonely"), printed(&text), "{}", lonely.text);
+fn a_name_shows_its_network_and_a_container_its_networks() {
+    let _lab = interfaces();
+    let names = |arguments: &[&str]| {
+        let document = shown(arguments);
+        let networks = document["networks"].as_array().expect("networks").clone();
+        networks.iter().map(|network| text(&network["name"]).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["my_bridge"]), ["my_bridge"]);
+    assert_eq!(names(&["tutorial-container"]), ["bridge", "my_bridge"]);
+    let id = docker(&["inspect", "-f", "{{.Id}}", "container_a"]);
+    assert_eq!(names(&[&id[..12]]), ["my_bridge"]);
 
-    let said = refused(&mut bridgetap(&["watch", "none"]));
-    assert!(said.contains("none connects nothing") && said.ends_with("as in container:lonely"), "{said}");
-    let ended = Watching::json(&["host"]).end();
-    assert!(ended.said.contains("watching host (through any: all that this machine"), "{}", ended.said);
+    let text = output(&mut bridgetap(&["networks", "tutorial-container"]));
+    assert!(text.contains("no name service: names of containers do not resolve here"), "{text}");
+    assert!(text.contains("0.0.0.0:8080 → 5000/tcp") && text.contains("alias shop"), "{text}");
+    assert!(text.contains("… and 2 other containers"), "{text}");
+
+    let wrong = bridgetap(&["networks", "my_brigde"]).output().expect("bridgetap");
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(said.contains("no such network or running container; did you mean my_bridge?"), "{said}");
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn a_macvlan_names_its_parent_and_an_extra_port_is_nobodys() {
+    let lab = Lab::up(&["user-bridge"]);
+    // The cable of the lab is a veth, which serves as a parent.
+    lab.network("bt-lan", &["-d", "macvlan", "--subnet", "10.89.7.0/24", "-o", "parent=bridgetap-lab"]);
+    lab.run("on-lan", &["--network", "bt-lan"], &["bridgetap-lab-busybox", "sleep", "1000"]);
+    let user = bridge("my_bridge");
+    output(Command::new("ip").args(["link", "add", "bt-extra", "master", &user, "type", "veth", "peer", "bt-other"]));
+    let document = shown(&["bt-lan", "my_bridge"]);
+    output(Command::new("ip").args(["link", "del", "bt-extra"]));
+    let lan = network(&document, "bt-lan");
+    assert_eq!((text(&lan["interface"]["name"]), text(&lan["interface"]["role"])), ("bridgetap-lab", "parent"));
+    let place = &lan["containers"][0];
+    assert_eq!((text(&place["name"]), text(&place["interface"]), &place["veth"]), ("on-lan", "eth0", &Value::Null));
+    let port = &network(&document, "my_bridge")["other_ports"][0];
+    assert_eq!((text(&port["interface"]), &port["container"]), ("bt-extra", &Value::Null));
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn a_watch_tells_who_joins_and_leaves() {
+    let lab = Lab::up(&["user-bridge"]);
+    let watching = Watching::begin(&mut bridgetap(&["networks", "--watch", "--json"]));
+    let change = |kind: &'static str, container: &'static str| {
+        move |object: &Value| object["change"] == kind && object["container"]["name"] == container
+    };
+    lab.run("visitor", &["--network", "my_bridge"], &["bridgetap-lab-busybox", "sleep", "1000"]);
+    watching.wait_for("the join", 1, change("joined", "visitor"));
+    let veth = peer("visitor", "eth0");
+    let address = super::lab::address("visitor", "my_bridge");
+    docker(&["rename", "visitor", "guest"]);
+    watching.wait_for("the new name", 1, change("changed", "guest"));
+    docker(&["rm", "-f", "guest"]);
+    watching.wait_for("the end", 1, change("left", "guest"));
+    lab.network("later", &[]);
+    watching.wait_for("a network", 1, |object: &Value| object["change"] == "network-created");
+    docker(&["network", "rm", "later"]);
+    watching.wait_for("its end", 1, |object: &Value| object["change"] == "network-removed");
+    watching.signal(Signal::SIGINT);
+    let ended = watching.ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let schema = Schema::read("networks");
+    for object in ended.filter(|_| true) {
+        schema.check(&object).unwrap_or_else(|why| panic!("{why}"));
+    }
+    let joined = ended.filter(|object| object["change"] == "joined");
+    assert_eq!(joined.len(), 1, "{}", ended.text);
+    assert_eq!((text(&joined[0]["container"]["veth"]), text(&joined[0]["network"])), (veth.as_str(), "my_bridge"));
+    assert_eq!(joined[0]["container"]["addresses"][0], address.as_str());
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn without_rights_the_veths_take_root_and_the_doctor_says_what_is_missing() {
+    let _lab = Lab::up(&["user-bridge"]);
+    let nobody = Unprivileged::new();
+    let ran = nobody.command(&["networks", "my_bridge"]).output().expect("bridgetap");
+    let (printed, said) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && said.contains("run sudo bridgetap networks"), "{said}");
+    for container in ["container_a", "container_b"] {
+        let line = printed.lines().find(|line| line.contains(container)).expect("its line");
+        assert!(line.ends_with("veth: needs root"), "{line}");
+    }
+
+    let checks = doctor(&mut nobody.command(&["doctor", "--json"]), 1);
+    assert_eq!((checks["capture"].as_str(), checks["namespaces"].as_str()), ("missing", "limited"));
+    assert_eq!((checks["daemon"].as_str(), checks["bridges"].as_str()), ("good", "good"));
+    let printed = nobody.command(&["doctor"]).output().expect("bridgetap").stdout;
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    let (_, remedy) = printed.split_once("sudo setcap ").expect("the remedy");
+    let words: Vec<_> = remedy.split_whitespace().take(2).collect();
+    assert_eq!(words[1], nobody.path().to_string_lossy());
+    nobody.setcap(words[0]);
+    let checks = doctor(&mut nobody.command(&["doctor", "--json"]), 0);
+    assert_eq!((checks["capture"].as_str(), checks["containers"].as_str()), ("good", "good"));
+}
+
+/// What the doctor finds: the state of each check.
+fn doctor(command: &mut Command, code: i32) -> BTreeMap<String, String> {
+    let ran = command.output().expect("bridgetap");
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(code), "{printed} {}", String::from_utf8_lossy(&ran.stderr));
+    let document: Value = serde_json::from_str(&printed).expect("a document");
+    Schema::read("doctor").check(&document).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(document["watching_works"], code == 0);
+    let checks = document["checks"].as_array().expect("checks");
+    checks.iter().map(|check| (text(&check["name"]).to_owned(), text(&check["state"]).to_owned())).collect()
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn the_doctor_finds_a_good_machine_good_and_a_bad_socket_bad() {
+    let _lab = Lab::up(&["user-bridge"]);
+    let checks = doctor(&mut bridgetap(&["doctor", "--json"]), 0);
+    for name in ["kernel", "libpcap", "capture", "namespaces", "daemon", "bridges", "containers", "new containers"] {
+        assert_eq!(checks.get(name).map(String::as_str), Some("good"), "{name} in {checks:?}");
+    }
+    let checks = doctor(bridgetap(&["doctor", "--json"]).env("DOCKER_HOST", "unix:///nonexistent"), 1);
+    assert_eq!(checks["daemon"], "missing");
+    assert_eq!(checks["capture"], "good");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("hangs.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    let begin = std::time::Instant::now();
+    let hanging = format!("unix://{}", socket.display());
+    let checks = doctor(bridgetap(&["doctor", "--json"]).env("DOCKER_HOST", hanging), 1);
+    assert_eq!(checks["daemon"], "missing");
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
 }

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -20,7 +19,7 @@ use super::plan::{Place, Plan, Wish};
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
 use super::tap::{Message, Shared};
-use super::{Messages, Streams, limits};
+use super::{Messages, Streams, limits, signals};
 use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
@@ -359,14 +358,5 @@ fn monotonic() -> Instant {
 
 /// Ctrl-C and SIGTERM end the log with its summary; a second one ends the program.
 fn listen_for_signals(control: Sender<Control>) {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-    thread::spawn(move || {
-        for (nth, _) in signals.forever().enumerate() {
-            if nth > 0 {
-                std::process::exit(130);
-            }
-            let _ = control.send(Control::Signal);
-        }
-    });
+    signals::listen(move || drop(control.send(Control::Signal)));
 }
