@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Streams, wants_color};
 use crate::cli;
-use crate::name::Namer;
+use crate::name::{Namer, Naming};
 use crate::render::summary::Totals;
 use crate::render::{JsonWriter, Layout, Summary, TextWriter};
 use crate::track::Sink;
@@ -52,7 +52,7 @@ impl Output {
             _ => Lines::Exchanges,
         };
         Self {
-            namer: Namer::new(options.numeric > 0),
+            namer: Namer::new(options.numeric > 0).with_naming(naming(options.names)),
             summary: Summary::default(),
             view,
             lines,
@@ -150,6 +150,15 @@ struct Lost {
 impl Sink for Output {
     fn event(&mut self, event: Event<'_>) {
         self.tell(&event);
+    }
+}
+
+const fn naming(names: cli::Names) -> Naming {
+    match names {
+        cli::Names::Container => Naming::Container,
+        cli::Names::Service => Naming::Service,
+        cli::Names::Alias => Naming::Alias,
+        cli::Names::Fqdn => Naming::Fqdn,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::name::{Namer, Party};
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Ends, Event, Exchange, Notice, Outcome, PacketLine, Place, Stage, What,
+    Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Stage, What,
 };
 
 /// How an event ended, for colours and for `outcome` in JSON.
@@ -61,7 +61,7 @@ impl<'a> Line<'a> {
             Outcome::Failed(_) => ("failed", Verdict::Bad),
             Outcome::Unanswered(_) => ("unanswered", Verdict::Missing),
         };
-        let (client, server) = parties(namer, ends, *place, request.at);
+        let (client, server) = namer.parties(ends, *place, request.at);
         Self {
             at: request.at,
             client: Some(client),
@@ -95,7 +95,7 @@ impl<'a> Line<'a> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => ("unanswered", Verdict::Missing),
             Stage::StillOpen(_) => ("open", Verdict::Neutral),
         };
-        let (client, server) = parties(namer, ends, *place, first.at);
+        let (client, server) = namer.parties(ends, *place, first.at);
         Self { at, client: Some(client), server: Some(server), kind: "tcp", outcome, verdict, took, ports: true }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Line<'a> {
             DatagramStage::Idle => (last.at, whole, "closed", Verdict::Good),
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
-        let (client, server) = parties(namer, ends, *place, first.at);
+        let (client, server) = namer.parties(ends, *place, first.at);
         Self { at, client: Some(client), server: Some(server), kind: "udp", outcome, verdict, took, ports: true }
     }
 
@@ -122,7 +122,7 @@ impl<'a> Line<'a> {
             What::IcmpError { .. } => "icmp",
         };
         let failure = matches!(what, What::IcmpError { error, .. } if error.reason.is_failure());
-        let (client, server) = parties(namer, ends, *place, seen.at);
+        let (client, server) = namer.parties(ends, *place, seen.at);
         Self {
             at: seen.at,
             client: Some(client),
@@ -137,11 +137,11 @@ impl<'a> Line<'a> {
 
     fn packet(packet: &PacketLine<'_>, namer: &'a Namer) -> Self {
         let PacketLine { place, seen, ends, macs, .. } = packet;
-        let party = |end, mac| namer.party(end, mac, *place, seen.at);
+        let (client, server) = ends.map(|ends| namer.packet_parties(ends, *macs, *place, seen.at)).unzip();
         Self {
             at: seen.at,
-            client: ends.map(|(source, _)| party(source, macs.0)),
-            server: ends.map(|(_, destination)| party(destination, macs.1.filter(|mac| !mac.is_group()))),
+            client,
+            server,
             kind: packet.kind,
             outcome: "packet",
             verdict: Verdict::Neutral,
@@ -149,10 +149,4 @@ impl<'a> Line<'a> {
             ports: true,
         }
     }
-}
-
-/// What both ends are called at that place and time.
-fn parties<'a>(namer: &'a Namer, ends: &Ends, place: Place, at: Timestamp) -> (Party<'a>, Party<'a>) {
-    let client = namer.party(ends.client, ends.client_mac, place, at);
-    (client, namer.party(ends.server, ends.server_mac, place, at))
 }
