@@ -65,15 +65,30 @@ impl<T> Reorder<T> {
         self.held.push(Reverse(Held { known_at, arrived: self.arrived, item }));
     }
 
-    /// The next item whose time has come at `now`. Where the clock steps back everything that is held is due: it must not
-    /// be held for as long as the step.
-    pub fn pop(&mut self, now: Timestamp) -> Option<T> {
+    /// The next item whose time has come at `now`; it stays. Where the clock steps back everything that is held is due: it
+    /// must not be held for as long as the step.
+    pub fn due(&mut self, now: Timestamp) -> Option<&T> {
         let stepped_back = now < self.latest.saturating_sub(self.hold);
-        let due = self.held.peek().is_some_and(|Reverse(held)| stepped_back || held.known_at + self.hold <= now);
         if !stepped_back || self.held.is_empty() {
             self.latest = now;
         }
-        if due { self.pop_any() } else { None }
+        let Reverse(next) = self.held.peek()?;
+        (stepped_back || next.known_at + self.hold <= now).then_some(&next.item)
+    }
+
+    /// The same, taken out.
+    pub fn pop(&mut self, now: Timestamp) -> Option<T> {
+        if self.due(now).is_some() { self.pop_any() } else { None }
+    }
+
+    /// How many items are held.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
     }
 
     /// The next item whether its time has come or not: at the end.

@@ -107,12 +107,12 @@ mod tests {
         let client = |id: &ContainerId| Client::Container(id.clone());
         names.insert(client(&flask), REDIS, Some(&redis), "db", at(10));
         names.insert(client(&worker), REDIS, Some(&redis), "redis-server", at(11));
-        let asked = |by: &ContainerId, holder, second| names.get(|| client(by), REDIS, holder, at(second));
-        assert_eq!(asked(&flask, Some(&redis), 12), Some("db"));
-        assert_eq!(asked(&worker, Some(&redis), 12), Some("redis-server"));
-        assert_eq!(asked(&flask, Some(&redis), 9), None, "before the answer");
-        assert_eq!(asked(&flask, Some(&id("other")), 12), None, "another has the address now");
-        assert_eq!(asked(&redis, Some(&redis), 12), None, "who did not ask");
+        let asked = |by, holder, second| names.get(|| client(by), REDIS, Some(holder), at(second));
+        assert_eq!(asked(&flask, &redis, 12), Some("db"));
+        assert_eq!(asked(&worker, &redis, 12), Some("redis-server"));
+        assert_eq!(asked(&flask, &redis, 9), None, "before the answer");
+        assert_eq!(asked(&flask, &worker, 12), None, "another has the address now");
+        assert_eq!(asked(&redis, &redis, 12), None, "who did not ask");
     }
 
     #[test]

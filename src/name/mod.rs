@@ -18,7 +18,7 @@ use ahash::AHashMap;
 
 pub use called::Naming;
 pub(crate) use capped::Capped;
-pub use strangers::Stranger;
+pub use strangers::{Introduction, Stranger};
 
 use crate::address::{self, MacAddr};
 use crate::capture::file::MAX_TAPS;
@@ -232,17 +232,18 @@ impl Namer {
         })
     }
 
-    /// What a stranger of the live networks turned out to be called at `at`.
-    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Party<'_>> {
+    /// Who a stranger on a tap of the same source as `tap` turned out to be at `at`.
+    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
         let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
         let network = names.directory()?.network(&stranger.network)?;
-        let spot = Spot { network: Some(network), inside: None };
-        let view = View { names, spot, source: source(tap), at };
-        if names.unknown_on(stranger.address, stranger.mac, spot, at).is_some() {
+        let view = View { names, spot: Spot { network: Some(network), inside: None }, source: source(tap), at };
+        if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
             return None;
         }
         let found = view.find(Endpoint::host(stranger.address), stranger.mac);
-        found.container.map(|_| self.call(view, &found, None))
+        let container_id = found.container?.id.0.to_string();
+        let name = self.call(view, &found, None).name.into_owned();
+        Some(Introduction { address: stranger.address, network: network.name.clone(), name, container_id })
     }
 
     fn view(&self, place: Place, at: Timestamp) -> View<'_> {

@@ -170,14 +170,15 @@ impl Names {
     /// The network on which it is worth waiting for the daemon to tell who has the address: it is a container's that has
     /// only just come, as far as can be known.
     pub fn unknown_on<'a>(
-        &self,
+        &'a self,
         address: IpAddr,
         mac: Option<MacAddr>,
         spot: Spot<'a>,
         at: Timestamp,
     ) -> Option<&'a Arc<Network>> {
         let directory = self.directory.as_ref()?;
-        let network = spot.network?;
+        // A tap of all interfaces does not say on which network a packet was while the interface is as new as its container.
+        let network = spot.network.or_else(|| directory.network_containing(address))?;
         if address.is_loopback() || address.is_multicast() || self.role(address, spot).is_some() {
             return None;
         }

@@ -19,6 +19,19 @@ pub struct Stranger {
     pub mac: Option<MacAddr>,
 }
 
+/// Who a stranger turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The address that was shown.
+    pub address: IpAddr,
+    /// The name of the network.
+    pub network: String,
+    /// What the container is called.
+    pub name: String,
+    /// Its id.
+    pub container_id: String,
+}
+
 /// An end of an event that sent something itself. Only those are there for certain: anybody may ask for an address
 /// that nobody has.
 #[derive(Clone, Copy, Debug)]

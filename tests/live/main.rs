@@ -21,6 +21,8 @@ mod failures;
 mod lab;
 mod load;
 mod lookups;
+mod names;
 mod pings;
+mod starts;
 mod watching;
 mod web;

@@ -1,6 +1,7 @@
 //! `bridgetap watch`: the log of live networks.
 
 mod opening;
+mod telling;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
+use super::awaiting::Awaiting;
 use super::output::{Output, ended};
 use super::plan::{Place, Plan};
 use super::starting::Starting;
@@ -24,6 +26,7 @@ use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, DirectoryWatch};
 use crate::join::Reorder;
 use crate::render::summary::Totals;
+use crate::time::Timestamp;
 use crate::track::Counters;
 use crate::track::event::Event;
 
@@ -93,6 +96,9 @@ struct Watching {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     reorder: Reorder<Box<Event<'static>>>,
+    awaiting: Awaiting,
+    /// Until when the next line waits for a name, though its time has come.
+    held_until: Option<Timestamp>,
     counters: Counters,
     drops: Drops,
     undecoded: Vec<(LinkType, u64)>,
@@ -133,6 +139,8 @@ impl Watching {
             receiver,
             shared: Arc::new(shared),
             reorder: Reorder::new(Duration::ZERO),
+            awaiting: Awaiting::new(),
+            held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
             undecoded: Vec::new(),
@@ -172,6 +180,7 @@ impl Watching {
         }
         self.output.namer.set_directory(LIVE, Arc::clone(&directory));
         self.open_missing(&directory, true)?;
+        self.look_at_interfaces();
         if self.taps.is_empty() {
             self.messages.say("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0");
             return Err(ExitCode::FAILURE);
@@ -199,7 +208,7 @@ impl Watching {
         let receiver = self.receiver.clone();
         while !self.is_over(deadline) {
             let look_around = if self.starting.is_entering() { ENTER_AGAIN } else { LOOK_AROUND };
-            let due = self.reorder.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
+            let due = self.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
                 recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
@@ -243,18 +252,6 @@ impl Watching {
         }
     }
 
-    fn tell_due(&mut self) {
-        let now = wall_clock();
-        while let Some(event) = self.reorder.pop(now) {
-            self.output.tell(&event);
-        }
-        let lost = self.shared.lost.load(Ordering::Relaxed);
-        if lost > self.lost {
-            self.output.lost(lost - self.lost);
-            self.lost = lost;
-        }
-    }
-
     fn ended(&mut self, ended: Ended) {
         let Ended { id, counters, drops, error, undecoded } = ended;
         // Nobody's container that is watched: it was never there.
@@ -286,6 +283,9 @@ impl Watching {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
                 // Later taps that cannot be opened are said, and do not end the rest.
                 let _ = self.open_missing(&directory, false);
+                self.look_at_interfaces();
+                self.tell_due();
+                self.introduce();
             }
             Change::Unreachable(_) if self.daemon_is_out => {}
             Change::Unreachable(error) => {
@@ -319,7 +319,9 @@ impl Watching {
         }
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let events_lost = self.shared.lost.load(Ordering::Relaxed);
-        let totals = Totals { counters: self.counters, undecoded, drops: Some(self.drops), events_lost };
+        let names_forgotten = self.output.namer.forgotten() + self.awaiting.forgotten();
+        let drops = Some(self.drops);
+        let totals = Totals { counters: self.counters, undecoded, drops, events_lost, names_forgotten };
         let written = ended(self.output.finish(&totals), &mut self.messages);
         if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
