@@ -119,7 +119,7 @@ fn services_are_numbered_where_there_are_several_containers() {
     assert_eq!((&ping["client"]["project"], &ping["client"]["service"]), (&"shop".into(), &"web".into()));
     let [project, service] = labels("web");
     let options = ["--network", "my_bridge", "--label", &project, "--label", &service];
-    lab.run("shop-web-2", &options, &["bridgetap-lab-busybox", "ping", "-c", "1", "shop-db-1"]);
+    lab.run("shop-web-2", &options, &["bridgetap-lab-busybox", "sh", "-c", "ping -c 1 shop-db-1; sleep 100"]);
     watching.wait_for("a ping of the second", 1, |object| between(object, "ping", "web.2", "db"));
     exec("shop-web-1", "ping -c 1 container_a");
     watching.wait_for("a ping of the first", 1, |object| between(object, "ping", "web.1", "container_a"));

@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::lab::{Lab, address, docker};
+use super::lab::{Lab, address, daemon, docker};
 use super::watching::{Watching, bridgetap};
-
-const DAEMON: &str = "/var/run/docker.sock";
 
 /// A container that pings at once and is gone, as its process is ping itself.
 fn start(name: &str, target: &str) {
@@ -56,7 +54,7 @@ fn slow_daemon(socket: &Path, millis: &Arc<AtomicU64>) {
     let millis = Arc::clone(millis);
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let daemon = UnixStream::connect(DAEMON).expect("a Docker daemon");
+            let daemon = UnixStream::connect(daemon()).expect("a Docker daemon");
             let (mut answers, mut to_client) =
                 (daemon.try_clone().expect("a copy"), client.try_clone().expect("a copy"));
             thread::spawn(move || std::io::copy(&mut answers, &mut to_client));
