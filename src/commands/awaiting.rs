@@ -3,7 +3,8 @@
 //! The daemon tells of a container when its process runs, and the process may send at once. So a line of a Docker
 //! network that a stranger takes part in is held back, with all that follow, until the name is there or the time is up.
 //! Then the line has the address, and whoever comes to be known later is said in a line of its own. An address that was
-//! shown once is not waited for again while it goes on: a machine that is no container delays one line, not each.
+//! shown once is not waited for again while it goes on: a machine that is no container delays one line, not each. But
+//! one that a container has just given up is waited for each time, because soon the next container has it.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Awaiting {
         let is_early = (known_at..until).contains(&now) && !is_crowded;
         let is_new = |stranger: &Stranger| {
             let shown = self.shown.get(stranger);
-            shown.is_none_or(|shown| known_at.since(*shown) > QUIET)
+            stranger.previous.is_some() || shown.is_none_or(|shown| known_at.since(*shown) > QUIET)
         };
         if is_early && strangers.iter().flatten().any(is_new) {
             return Some(until);
@@ -77,10 +78,10 @@ impl Awaiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::NetworkId;
+    use crate::docker::{ContainerId, NetworkId};
 
     fn stranger(address: &str) -> Stranger {
-        Stranger { network: NetworkId("aa".into()), address: address.parse().unwrap(), mac: None }
+        Stranger { network: NetworkId("aa".into()), address: address.parse().unwrap(), mac: None, previous: None }
     }
 
     fn at(millis: u64) -> Timestamp {
@@ -113,6 +114,18 @@ mod tests {
         }
         assert!(hold(&mut awaiting, FIRST, 200_000, 200_025), "silent for two minutes");
         assert!(hold(&mut awaiting, "172.18.0.8", 700, 725), "another");
+    }
+
+    #[test]
+    fn the_next_container_with_an_address_is_waited_for_each_time() {
+        let mut awaiting = Awaiting::new();
+        let stranger = Stranger { previous: Some(ContainerId("c1".into())), ..stranger(FIRST) };
+        for known_at in [0, 700] {
+            for (now, is_held) in [(known_at + 25, true), (known_at + 500, false)] {
+                let until = awaiting.hold(at(known_at), [Some(stranger.clone()), None], at(now), false);
+                assert_eq!(until.is_some(), is_held, "{known_at} at {now}");
+            }
+        }
     }
 
     #[test]

@@ -114,14 +114,15 @@ pub(super) fn spelled(asked: &str, holder: Option<&Container>, network: Option<&
     });
     let network = network.map_or("", |network| &network.name);
     for known in known {
-        match asked.split_at_checked(known.len()) {
-            Some((same, "")) if same.eq_ignore_ascii_case(known) => return known.to_owned(),
-            Some((same, rest)) if same.eq_ignore_ascii_case(known) => {
-                if rest.strip_prefix('.').is_some_and(|rest| rest.eq_ignore_ascii_case(network)) {
-                    return format!("{known}.{network}");
-                }
-            }
-            _ => {}
+        let Some((same, rest)) = asked.split_at_checked(known.len()) else { continue };
+        if !same.eq_ignore_ascii_case(known) {
+            continue;
+        }
+        if rest.is_empty() {
+            return known.to_owned();
+        }
+        if rest.strip_prefix('.').is_some_and(|rest| rest.eq_ignore_ascii_case(network)) {
+            return format!("{known}.{network}");
         }
     }
     asked.to_ascii_lowercase()

@@ -228,7 +228,8 @@ impl Namer {
             let strangers::Speaker { end, mac } = speaker?;
             let network = view.names.unknown_on(end.address, mac, view.spot, at)?;
             let mac = mac.filter(|_| names::has_no_owner(end.address));
-            Some(Stranger { network: network.id.clone(), address: end.address, mac })
+            let previous = view.find(end, None).container.map(|container| container.id.clone());
+            Some(Stranger { network: network.id.clone(), address: end.address, mac, previous })
         })
     }
 

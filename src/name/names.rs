@@ -21,7 +21,7 @@ const MAX_FILE_NAMES: usize = 262_144;
 pub(super) struct Names {
     directory: Option<Arc<Directory>>,
     services: Services,
-    file_names: AHashMap<IpAddr, String>,
+    by_file: AHashMap<IpAddr, String>,
     interfaces: AHashMap<u32, String>,
 }
 
@@ -59,9 +59,9 @@ impl Names {
     /// Takes the records of a capture's name block.
     pub fn add(&mut self, block: &NameBlock) {
         for (address, names) in &block.records {
-            let room = self.file_names.len() < MAX_FILE_NAMES || self.file_names.contains_key(address);
+            let room = self.by_file.len() < MAX_FILE_NAMES || self.by_file.contains_key(address);
             if let Some(name) = names.first().filter(|name| room && !name.is_empty()) {
-                self.file_names.insert(*address, name.clone());
+                self.by_file.insert(*address, name.clone());
             }
         }
     }
@@ -145,7 +145,7 @@ impl Names {
 
     /// The name that a capture file gives an address.
     pub fn file_name(&self, address: &IpAddr) -> Option<&str> {
-        self.file_names.get(address).map(String::as_str)
+        self.by_file.get(address).map(String::as_str)
     }
 
     /// What an address is to Docker: the gateway, the host, everybody on the network.

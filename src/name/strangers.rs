@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::address::MacAddr;
 use crate::decode::message::Endpoint;
-use crate::docker::NetworkId;
+use crate::docker::{ContainerId, NetworkId};
 use crate::time::Timestamp;
 use crate::track::event::{Connection, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Place, Stage};
 
@@ -17,6 +17,8 @@ pub struct Stranger {
     pub address: IpAddr,
     /// Its address on the link, where the other does not tell whose it is.
     pub mac: Option<MacAddr>,
+    /// The container that had the address until just now. Its last packets may still come, but as likely it is the next.
+    pub previous: Option<ContainerId>,
 }
 
 /// Who a stranger turned out to be.

@@ -329,5 +329,6 @@ fn an_address_that_was_just_given_up_is_a_strangers() {
     namer.set_directory(TapId(0), Arc::new(next));
     // Its last packets may still come, but as likely it is the next container with this address.
     assert_eq!(name_in(&namer, place(BRIDGE), "172.18.0.5"), "one");
-    assert!(namer.strangers(&ping("172.18.0.5", "172.18.0.2", true))[0].is_some());
+    let [Some(stranger), None] = namer.strangers(&ping("172.18.0.5", "172.18.0.2", true)) else { unreachable!() };
+    assert_eq!(stranger.previous, Some(one));
 }
