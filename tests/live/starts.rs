@@ -37,7 +37,9 @@ fn a_container_is_named_in_the_line_of_its_first_packet() {
     let watching = Watching::json(&["my_bridge"]);
     // One after the other, so that each has the address that the one before has just given up.
     let names: Vec<_> = (0..STARTS).map(|number| format!("start-{number}")).collect();
-    names.iter().for_each(|name| start(name, &target));
+    for name in &names {
+        start(name, &target);
+    }
     watching.wait_for("pings", STARTS, is_ping);
     let ended = watching.end();
     assert_eq!(clients(&ended.filter(is_ping)), names);
