@@ -135,6 +135,10 @@ pub struct Output {
     /// Addresses instead of names.
     #[arg(short = 'n', long = "numeric", action = ArgAction::Count)]
     pub numeric: u8,
+    /// What containers are called: by their own name, by their compose service, by the alias that the client asked for,
+    /// or as container.network.
+    #[arg(long, value_name = "WHICH", default_value = "container", conflicts_with = "numeric")]
+    pub names: Names,
     /// Show MAC addresses.
     #[arg(short = 'e', long = "link-level")]
     pub link_level: bool,
@@ -155,6 +159,19 @@ pub struct Output {
     #[arg(long, value_name = "NUMBER", default_value_t = 65_536,
         value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_pending: u32,
+}
+
+/// What containers are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Names {
+    /// The container's own name.
+    Container,
+    /// The compose service: web, or web.2 where it has several containers.
+    Service,
+    /// The name that the client asked for, a link or a network alias.
+    Alias,
+    /// container.network.
+    Fqdn,
 }
 
 /// When to use colours.

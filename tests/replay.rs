@@ -22,6 +22,16 @@ const FORMS: [(&str, &[&str], Option<u16>); 4] = [
     ("80.log", &["--color", "never"], Some(80)),
 ];
 
+/// The ways of naming that the capture of the web application is told in, too: what a golden file's name ends in, and the
+/// arguments.
+const NAMINGS: [(&str, &[&str], Option<u16>); 3] = [
+    ("alias.log", &["--names", "alias"], None),
+    ("fqdn.log", &["--names", "fqdn"], None),
+    ("fqdn.80.log", &["--names", "fqdn", "--color", "never"], Some(80)),
+];
+/// The capture that has aliases.
+const WITH_ALIASES: &str = "nginx-flask-redis";
+
 fn log(file: &Path, arguments: &[&str], columns: Option<u16>) -> String {
     let mut command = bridgetap();
     command.arg("replay").args(arguments).arg(file);
@@ -40,7 +50,8 @@ fn log(file: &Path, arguments: &[&str], columns: Option<u16>) -> String {
 fn every_capture_is_told_as_it_was() {
     let mut wrong = Vec::new();
     for file in captures() {
-        for (ending, arguments, columns) in FORMS {
+        let namings = NAMINGS.iter().filter(|_| stem(&file) == WITH_ALIASES);
+        for &(ending, arguments, columns) in FORMS.iter().chain(namings) {
             let name = format!("{}.{ending}", stem(&file));
             wrong.extend(compare(&name, &log(&file, arguments, columns)).err());
         }
@@ -51,8 +62,9 @@ fn every_capture_is_told_as_it_was() {
 #[test]
 fn every_golden_log_has_its_capture() {
     let files = captures();
-    let expected: BTreeSet<_> =
+    let mut expected: BTreeSet<_> =
         files.iter().flat_map(|file| FORMS.map(|(ending, ..)| format!("{}.{ending}", stem(file)))).collect();
+    expected.extend(NAMINGS.map(|(ending, ..)| format!("{WITH_ALIASES}.{ending}")));
     for file in std::fs::read_dir(folder()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         if name.starts_with("help") || expected.contains(&name) {
@@ -76,7 +88,7 @@ fn assert_fits(columns: u16, arguments: &[&str]) {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in [80, 100, 120, 132] {
-        for arguments in [&[][..], &["--packets"], &["-e"], &["-q"], &["-n"], &["--summary"]] {
+        for arguments in [&[][..], &["--packets"], &["-e"], &["-q"], &["-n"], &["--summary"], &["--names", "fqdn"]] {
             assert_fits(columns, arguments);
         }
     }

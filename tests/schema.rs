@@ -38,7 +38,14 @@ fn every_line_of_every_capture_is_as_the_schema_says() {
     let schema = Schema::read("output");
     let mut seen = BTreeSet::new();
     for capture in captures() {
-        for options in [&[][..], &["--packets"], &["--numeric"], &["--max-flows=1", "--max-pending=1"], &["-c7"]] {
+        for options in [
+            &[][..],
+            &["--packets"],
+            &["--numeric"],
+            &["--names=alias"],
+            &["--max-flows=1", "--max-pending=1"],
+            &["-c7"],
+        ] {
             let lines = lines(&capture, options);
             for (number, line) in (1..).zip(&lines) {
                 if let Err(why) = schema.check(line) {

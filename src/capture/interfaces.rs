@@ -4,7 +4,9 @@
 //! `/sys` was mounted, nor of libpcap, which adds devices that are no interfaces (`nflog`, `usbmon0`).
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::IpAddr;
+use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
@@ -75,6 +77,23 @@ pub fn find(name: &str) -> Result<Option<Interface>, Error> {
     Ok(interfaces()?.into_iter().find(|interface| interface.name == name))
 }
 
+/// The bridge that an interface is a port of, if it is one.
+///
+/// From `/sys/class/net`, and only where that is of the namespace that the interface is in: by its index there.
+pub fn bridge_of(port: &Interface) -> Option<String> {
+    let folder = Path::new("/sys/class/net").join(&port.name);
+    let index = fs::read_to_string(folder.join("ifindex")).ok()?;
+    if index.trim().parse() != Ok(port.index) {
+        return None;
+    }
+    // Others have masters too: the members of a bond, the interfaces of a VRF.
+    if !folder.join("brport").exists() {
+        return None;
+    }
+    let master = fs::read_link(folder.join("master")).ok()?;
+    Some(master.file_name()?.to_str()?.to_owned())
+}
+
 /// The name of the interface of this thread's network namespace that is most like `wanted`, if any is like it.
 pub fn nearest(wanted: &str) -> Option<String> {
     let names = interfaces().ok()?.into_iter().map(|interface| interface.name);
@@ -109,6 +128,13 @@ mod tests {
         assert_eq!(find("no-such-if").unwrap(), None);
         assert_eq!(find("").unwrap(), None);
         assert_eq!(find("a name far longer than an interface has \0").unwrap(), None);
+    }
+
+    #[test]
+    fn loopback_is_no_port_of_a_bridge() {
+        let lo = find("lo").unwrap().unwrap();
+        assert_eq!(bridge_of(&lo), None);
+        assert_eq!(bridge_of(&Interface { index: lo.index + 1000, ..lo }), None);
     }
 
     #[test]

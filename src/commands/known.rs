@@ -45,7 +45,7 @@ impl Knowledge for Known<'_> {
         if !self.is_host(client.address, place) {
             return None;
         }
-        let (container, _) = self.namer.container(server.address, place, at)?;
+        let container = self.namer.container(server.address, place, at)?;
         let port = server.port?;
         let publishes = |binding: &Binding| binding.container_port == port && protocol(transport) == binding.protocol;
         container.published.iter().any(publishes).then(|| service(container, port, transport))
@@ -72,7 +72,7 @@ impl Knowledge for Known<'_> {
         let namespace = self.namer.tap(inside.tap).and_then(|tap| tap.namespace.as_deref());
         let Some(namespace) = namespace else { return false };
         match self.namer.container(address, there, at) {
-            Some((container, _)) => container.name == namespace,
+            Some(container) => container.name == namespace,
             None => self.is_host(address, there),
         }
     }

@@ -1,5 +1,6 @@
 //! The commands: the only place that wires the stages together.
 
+mod awaiting;
 mod doctor;
 mod known;
 mod missing;

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use super::{Streams, wants_color};
+use crate::address;
 use crate::cli;
 use crate::join::Told;
-use crate::name::Namer;
+use crate::name::{Introduction, Namer, Naming};
 use crate::render::summary::Totals;
 use crate::render::{JsonWriter, Layout, Summary, TextWriter};
 use crate::track::event::Event;
@@ -52,7 +53,7 @@ impl Output {
             _ => Lines::Exchanges,
         };
         Self {
-            namer: Namer::new(options.numeric > 0),
+            namer: Namer::new(options.numeric > 0).with_naming(naming(options.names)),
             summary: Summary::default(),
             view,
             lines,
@@ -105,6 +106,21 @@ impl Output {
         self.check(written);
     }
 
+    /// Says who an address is that was shown without a name.
+    pub fn introduce(&mut self, introduction: &Introduction) {
+        if self.lines == Lines::None {
+            return;
+        }
+        let Introduction { address, network, name, container_id } = introduction;
+        let address = address::text(*address);
+        let written = match &mut self.view {
+            View::Text(text) => text.remark(&format!("… {address} is {name}")),
+            View::Json(json) => json.object(&Named { kind: "named", address, network, name, container_id }),
+        };
+        self.check(written);
+        self.flush();
+    }
+
     /// Writes out what is held back.
     pub fn flush(&mut self) {
         let flushed = match &mut self.view {
@@ -146,6 +162,25 @@ impl Output {
 struct Lost {
     kind: &'static str,
     count: u64,
+}
+
+/// The name of an address that was shown before, in JSON.
+#[derive(serde::Serialize)]
+struct Named<'a> {
+    kind: &'static str,
+    address: String,
+    network: &'a str,
+    name: &'a str,
+    container_id: &'a str,
+}
+
+const fn naming(names: cli::Names) -> Naming {
+    match names {
+        cli::Names::Container => Naming::Container,
+        cli::Names::Service => Naming::Service,
+        cli::Names::Alias => Naming::Alias,
+        cli::Names::Fqdn => Naming::Fqdn,
+    }
 }
 
 fn layout(options: &cli::Output, is_terminal: bool) -> Layout {

@@ -162,7 +162,8 @@ impl Story {
         }
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let counters = tracker.counters().clone();
-        let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0 };
+        let names_forgotten = self.log.output.namer.forgotten();
+        let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0, names_forgotten };
         let written = ended(self.log.output.finish(&totals), messages);
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.

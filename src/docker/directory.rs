@@ -262,6 +262,11 @@ impl Directory {
         self.leases.container_at(network, address, at)
     }
 
+    /// Whether it is known who had `address` on `network` at `at`; not where it had just been given up.
+    pub fn is_known_at(&self, network: &NetworkId, address: IpAddr, at: Timestamp) -> bool {
+        self.leases.is_known_at(network, address, at)
+    }
+
     /// The network with this id; also one that was removed, as packets of it may come late.
     pub fn network(&self, id: &NetworkId) -> Option<&Arc<Network>> {
         self.networks.get(id).or_else(|| self.past_networks.iter().rev().find(|past| past.id == *id))

@@ -79,6 +79,15 @@ impl Leases {
         best.filter(|_| !is_ambiguous).map(|(_, container)| container)
     }
 
+    /// See [`Directory::is_known_at`](crate::docker::Directory::is_known_at).
+    pub(crate) fn is_known_at(&self, network: &NetworkId, address: IpAddr, at: Timestamp) -> bool {
+        let history = || {
+            let histories = self.by_address.get(&address)?;
+            histories.get(position(histories, network).ok()?)
+        };
+        history().and_then(|history| history.best(at)).is_some_and(|(fit, _)| fit != Fit::EndedBefore)
+    }
+
     /// `container` has all of its addresses from `at` on.
     pub(crate) fn open(&mut self, container: &Arc<Container>, at: Timestamp) {
         for (network, address) in places(container) {

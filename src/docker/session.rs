@@ -98,15 +98,33 @@ enum Subject {
 
 /// What was found.
 enum Done {
-    Container(ContainerId, Timestamp, Result<Option<Container>, DaemonError>),
+    Container(ContainerId, Times, Result<Option<Container>, DaemonError>),
     Network(NetworkId, Timestamp, Result<Option<Network>, DaemonError>),
     Everything(Timestamp, Result<Listing, DaemonError>),
     Ping(Result<(), DaemonError>),
 }
 
-/// What is still to be looked at, and when the first event came that says so.
+/// What is still to be looked at, and when the events happened that say so.
 #[derive(Debug, Default)]
-struct Pending(HashMap<Subject, Timestamp>);
+struct Pending(HashMap<Subject, Times>);
+
+/// The times of the first and of the latest event of one subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Times {
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Times {
+    const fn at(at: Timestamp) -> Self {
+        Self { first: at, last: at }
+    }
+
+    fn add(&mut self, at: Timestamp) {
+        self.first = at.min(self.first);
+        self.last = at.max(self.last);
+    }
+}
 
 impl Pending {
     /// Takes in an event. Fails where the stream has ended or broken.
@@ -124,19 +142,18 @@ impl Pending {
         let nanos = event.time_nano.or_else(|| event.time?.checked_mul(1_000_000_000));
         let Some(at) = nanos.and_then(|nanos| u64::try_from(nanos).ok()).map(Timestamp::from_nanos) else { return };
         for subject in subjects(event) {
-            let first = self.0.entry(subject).or_insert(at);
-            *first = at.min(*first);
+            self.0.entry(subject).or_insert(Times::at(at)).add(at);
         }
         if self.0.len() > MAX_PENDING {
             self.0.clear();
-            self.0.insert(Subject::Everything, at);
+            self.0.insert(Subject::Everything, Times::at(at));
         }
     }
 
     /// Takes the one that waits longest and is not being looked at.
-    fn take(&mut self, busy: &HashSet<Subject>) -> Option<(Subject, Timestamp)> {
+    fn take(&mut self, busy: &HashSet<Subject>) -> Option<(Subject, Times)> {
         let free = self.0.iter().filter(|(subject, _)| !busy.contains(*subject));
-        let subject = free.min_by_key(|(_, at)| **at)?.0.clone();
+        let subject = free.min_by_key(|(_, times)| times.first)?.0.clone();
         self.0.remove_entry(&subject)
     }
 }
@@ -187,9 +204,9 @@ impl Session<'_> {
     /// Begins to look at what is pending, as far as there is room.
     fn begin(&mut self) {
         while self.busy.len() < AT_ONCE {
-            let Some((subject, at)) = self.pending.take(&self.busy) else { return };
+            let Some((subject, times)) = self.pending.take(&self.busy) else { return };
             self.busy.insert(subject.clone());
-            self.running.push(Box::pin(look(self.daemon.clone(), subject, at)));
+            self.running.push(Box::pin(look(self.daemon.clone(), subject, times)));
         }
     }
 
@@ -214,10 +231,10 @@ impl Session<'_> {
                 *next = relisted(Some(next), listing?, at);
                 Ok(true)
             }
-            Done::Container(id, at, found) => {
+            Done::Container(id, times, found) => {
                 self.busy.remove(&Subject::Container(id.clone()));
                 // One container that does not answer is no reason to give up all: the ping tells whether others would.
-                Ok(found.is_ok_and(|found| change_container(next, &id, found, at)))
+                Ok(found.is_ok_and(|found| change_container(next, &id, found, times)))
             }
             Done::Network(id, at, found) => {
                 self.busy.remove(&Subject::Network(id.clone()));
@@ -227,10 +244,13 @@ impl Session<'_> {
     }
 }
 
-fn change_container(next: &mut Directory, id: &ContainerId, found: Option<Container>, at: Timestamp) -> bool {
+fn change_container(next: &mut Directory, id: &ContainerId, found: Option<Container>, times: Times) -> bool {
     if next.container(id).map(Arc::as_ref) == found.as_ref() {
         return false;
     }
+    // What is there was so from the first event on. What is gone was there until the latest: a container that runs for a
+    // moment has died before its start is looked at.
+    let at = if found.is_some() { times.first } else { times.last };
     *next = next.with_container(id, found, at);
     true
 }
@@ -250,11 +270,12 @@ async fn ping_once(daemon: Daemon) -> Done {
     Done::Ping(daemon.ping().await)
 }
 
-async fn look(daemon: Daemon, subject: Subject, at: Timestamp) -> Done {
+async fn look(daemon: Daemon, subject: Subject, times: Times) -> Done {
+    let at = times.first;
     match subject {
         Subject::Container(id) => {
             let found = daemon.container(&id).await;
-            Done::Container(id, at, found)
+            Done::Container(id, times, found)
         }
         Subject::Network(id) => {
             let found = daemon.network(&id, &HostInterfaces::read()).await;
@@ -267,6 +288,7 @@ async fn look(daemon: Daemon, subject: Subject, at: Timestamp) -> Done {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::directory::Endpoint;
     use bollard::models::EventActor;
 
     fn event(typ: EventMessageTypeEnum, action: &str, id: &str, container: Option<&str>, at: i64) -> EventMessage {
@@ -298,10 +320,35 @@ mod tests {
             pending.note_event(found);
         }
         let busy = HashSet::from([one("c1")]);
-        assert_eq!(pending.take(&busy), Some((one("c4"), Timestamp::from_nanos(60))));
+        let times = |first, last| Times { first: Timestamp::from_nanos(first), last: Timestamp::from_nanos(last) };
+        assert_eq!(pending.take(&busy), Some((one("c4"), times(60, 60))));
         assert_eq!(pending.take(&busy), None);
-        assert_eq!(pending.take(&HashSet::new()), Some((one("c1"), Timestamp::from_nanos(40))));
+        assert_eq!(pending.take(&HashSet::new()), Some((one("c1"), times(40, 50))));
         assert_eq!(pending.take(&HashSet::new()), None);
+    }
+
+    #[test]
+    fn a_container_that_ran_for_a_moment_had_its_address_until_it_died() {
+        let (id, at) = (ContainerId("c1".into()), |millis: u64| Timestamp::from_nanos(millis * 1_000_000));
+        let network = NetworkId("n1".into());
+        let address = "172.18.0.4".parse().unwrap();
+        let endpoint = Endpoint { network: network.clone(), addresses: vec![address], mac: None, aliases: Vec::new() };
+        let container = Container {
+            id: id.clone(),
+            name: "brief".to_owned(),
+            image: String::new(),
+            compose: None,
+            endpoints: vec![endpoint],
+            published: Vec::new(),
+            links: Vec::new(),
+            namespace: None,
+        };
+        let mut directory = Directory::default();
+        // It was looked at for its joining of the network; for its start only when it had died.
+        assert!(change_container(&mut directory, &id, Some(container), Times::at(at(100))));
+        assert!(change_container(&mut directory, &id, None, Times { first: at(120), last: at(200) }));
+        let is_known = |millis| directory.is_known_at(&network, address, at(millis));
+        assert_eq!([is_known(110), is_known(150), is_known(250)], [true, true, false]);
     }
 
     #[test]

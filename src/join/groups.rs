@@ -92,6 +92,11 @@ impl Groups {
         self.by_id.get_mut(&id)
     }
 
+    /// How many are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.by_id.len()

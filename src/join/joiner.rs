@@ -83,6 +83,16 @@ impl Joiner {
         None
     }
 
+    /// How many events are held, copies counted once.
+    pub fn len(&self) -> usize {
+        self.groups.held()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.groups.held() == 0
+    }
+
     /// How long after `now` the next event is due.
     pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
         self.groups.next_known().map(|known_at| (known_at + self.hold).since(now))

@@ -3,8 +3,11 @@
 //! A name belongs to a network, an address and a time, so it is looked up with all three. Pure: it asks nobody, and what
 //! it does not know stays an address.
 
-mod learned;
+mod asked;
+mod called;
+mod capped;
 mod names;
+mod strangers;
 mod well_known;
 
 use std::borrow::Cow;
@@ -13,16 +16,23 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+pub use called::Naming;
+pub(crate) use capped::Capped;
+pub use strangers::{Introduction, Stranger};
+
 use crate::address::{self, MacAddr};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{NameBlock, Tap, TapId};
 use crate::decode::ip;
 use crate::decode::message::Endpoint;
-use crate::docker::{Binding, Container, Directory, NetworkId, Protocol};
+use crate::docker::{Binding, Container, Directory, Network, Protocol};
 use crate::time::Timestamp;
-use crate::track::event::{Event, Place, Subject};
-use learned::Learned;
-use names::Names;
+use crate::track::event::{Ends, Event, Lookup, Place, Subject};
+use asked::{AskedNames, Client};
+use names::{Names, Spot};
+
+/// As many addresses keep the name of the lookup that gave them; the one that was learned first goes.
+const MAX_LEARNED: usize = 4096;
 
 /// One end of an event, as people call it.
 #[derive(Clone, Debug)]
@@ -39,6 +49,10 @@ pub struct Party<'a> {
     pub network: Option<&'a str>,
     /// The id of the container.
     pub container_id: Option<&'a str>,
+    /// Its compose project and service.
+    pub compose: Option<(&'a str, &'a str)>,
+    /// The name that the other end had asked for when it was given this address.
+    pub asked_as: Option<&'a str>,
 }
 
 /// Knows what everybody is called.
@@ -46,30 +60,74 @@ pub struct Party<'a> {
 pub struct Namer {
     /// Names by the source of the taps: captures that are told together keep their own.
     sources: AHashMap<u32, Names>,
+    /// The names of a source that has none.
+    nothing: Names,
     taps: AHashMap<TapId, Tap>,
-    learned: Learned,
+    /// Outside addresses, and the name that was asked for when they were answered.
+    learned: Capped<IpAddr, String>,
+    asked: AskedNames,
+    naming: Naming,
     numeric: bool,
+}
+
+/// Where and when an end is looked at.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    names: &'a Names,
+    spot: Spot<'a>,
+    source: u32,
+    at: Timestamp,
+}
+
+/// An end, and what the Directory knows of it.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    end: Endpoint,
+    mac: Option<MacAddr>,
+    container: Option<&'a Arc<Container>>,
+    network: Option<&'a Arc<Network>>,
 }
 
 impl Namer {
     /// A namer without names; `numeric` keeps it that way, as tcpdump's `-n`.
     pub fn new(numeric: bool) -> Self {
-        Self { sources: AHashMap::new(), taps: AHashMap::new(), learned: Learned::default(), numeric }
+        Self {
+            sources: AHashMap::new(),
+            nothing: Names::default(),
+            taps: AHashMap::new(),
+            learned: Capped::new(MAX_LEARNED),
+            asked: AskedNames::new(),
+            naming: Naming::default(),
+            numeric,
+        }
+    }
+
+    /// The same, with containers called in another way.
+    #[must_use]
+    pub fn with_naming(self, naming: Naming) -> Self {
+        Self { naming, ..self }
     }
 
     /// From now on these names hold for the taps of the source that `tap` is of: the daemon, or one capture file.
     pub fn set_directory(&mut self, tap: TapId, directory: Arc<Directory>) {
-        self.sources.entry(source(tap)).or_default().directory = Some(directory);
+        let with_services = self.naming == Naming::Service;
+        self.sources.entry(source(tap)).or_default().set_directory(directory, with_services);
     }
 
     /// The names in force for that tap's source.
     pub fn directory(&self, tap: TapId) -> Option<&Arc<Directory>> {
-        self.sources.get(&source(tap))?.directory.as_ref()
+        self.sources.get(&source(tap))?.directory()
     }
 
     /// Tells about a tap.
     pub fn set_tap(&mut self, id: TapId, tap: Tap) {
         self.taps.insert(id, tap);
+    }
+
+    /// Tells the host's interfaces by their index, as cooked frames of the source that `tap` is of name them. A port of
+    /// a bridge is told by the bridge's name.
+    pub fn set_interfaces(&mut self, tap: TapId, interfaces: impl Iterator<Item = (u32, String)>) {
+        self.sources.entry(source(tap)).or_default().set_interfaces(interfaces);
     }
 
     /// Whether that tap was told about.
@@ -82,33 +140,45 @@ impl Namer {
         self.taps.get(&id)
     }
 
+    /// The name of the network that a packet was seen on.
+    pub fn network(&self, place: Place) -> Option<&str> {
+        let tap = self.taps.get(&place.tap)?;
+        let told = tap.network.as_deref();
+        told.or_else(|| self.view(place, Timestamp::ZERO).spot.network.map(|network| network.name.as_str()))
+    }
+
     /// Takes the records of a capture's name block; its Directory is read by the docker room.
     pub fn add_file_names(&mut self, block: &NameBlock) {
         self.sources.entry(source(block.tap)).or_default().add(block);
     }
 
-    /// Learns from an answered lookup what an outside address is called.
+    /// Names that lookups gave, and that had to go at the caps.
+    pub const fn forgotten(&self) -> u64 {
+        self.learned.forgotten() + self.asked.forgotten()
+    }
+
+    /// Learns from an answered lookup what an outside address is called, and what its client calls whom.
     pub fn learn(&mut self, event: &Event<'_>) {
         let Event::Exchange(exchange) = event else { return };
         let Subject::Lookup(lookup) = &exchange.subject else { return };
         let Some(message) = lookup.message() else { return };
-        for record in message.answers() {
-            if let Some(address) = record.address() {
-                self.learned.insert(address, lookup.question());
-            }
+        if lookup.question().is_root() {
+            return;
+        }
+        for address in message.answers().filter_map(|record| record.address()) {
+            let view = self.view(exchange.place, exchange.request.at);
+            let asking = client(view, &view.find(exchange.ends.client, exchange.ends.client_mac));
+            let holder = view.find(Endpoint::host(address), None);
+            let id = holder.container.map(|container| container.id.clone());
+            let name = spelled(lookup, &holder);
+            self.asked.insert(asking, address, id.as_ref(), &name, exchange.known_at);
+            *self.learned.entry(address) = name;
         }
     }
 
-    /// The container that has `address` at that place and time, and the network that the place is on.
-    pub fn container(
-        &self,
-        address: IpAddr,
-        place: Place,
-        at: Timestamp,
-    ) -> Option<(&Arc<Container>, Option<&NetworkId>)> {
-        let tap = self.taps.get(&place.tap);
-        let names = self.sources.get(&source(place.tap))?;
-        Some((names.container(address, None, tap, at)?, names.network_id(tap)))
+    /// The container that has `address` at that place and time.
+    pub fn container(&self, address: IpAddr, place: Place, at: Timestamp) -> Option<&Arc<Container>> {
+        self.view(place, at).find(Endpoint::host(address), None).container
     }
 
     /// The addresses and ports of the host that `server` may have been reached by, sorted by port: its container
@@ -120,7 +190,7 @@ impl Namer {
         place: Place,
         at: Timestamp,
     ) -> Vec<Endpoint> {
-        let Some((container, _)) = self.container(server.address, place, at) else { return Vec::new() };
+        let Some(container) = self.container(server.address, place, at) else { return Vec::new() };
         let protocol = match transport {
             ip::TCP => Protocol::Tcp,
             ip::UDP => Protocol::Udp,
@@ -136,40 +206,160 @@ impl Namer {
 
     /// What an end is called at that place and time.
     pub fn party(&self, end: Endpoint, mac: Option<MacAddr>, place: Place, at: Timestamp) -> Party<'_> {
-        let tap = self.taps.get(&place.tap);
-        let names = self.sources.get(&source(place.tap));
-        let container = names.and_then(|names| names.container(end.address, mac, tap, at));
-        let network = names.and_then(|names| match container {
-            Some(container) => names.container_network(container, end.address, tap),
-            None => names.network_name(end.address, tap),
+        let view = self.view(place, at);
+        self.call(view, &view.find(end, mac), None)
+    }
+
+    /// What client and server are called at that place and time.
+    pub fn parties(&self, ends: &Ends, place: Place, at: Timestamp) -> (Party<'_>, Party<'_>) {
+        let view = self.view(place, at);
+        let client = view.find(ends.client, ends.client_mac);
+        let server = view.find(ends.server, ends.server_mac);
+        (self.call(view, &client, None), self.call(view, &server, Some(&client)))
+    }
+
+    /// What the sender and the receiver of a packet are called. Which of them asked for the other is not known, so each is
+    /// as the other knows it.
+    pub fn packet_parties(
+        &self,
+        (sender, receiver): (Endpoint, Endpoint),
+        macs: (Option<MacAddr>, Option<MacAddr>),
+        place: Place,
+        at: Timestamp,
+    ) -> (Party<'_>, Party<'_>) {
+        let view = self.view(place, at);
+        let sender = view.find(sender, macs.0);
+        let receiver = view.find(receiver, macs.1.filter(|mac| !mac.is_group()));
+        (self.call(view, &sender, Some(&receiver)), self.call(view, &receiver, Some(&sender)))
+    }
+
+    /// The container that an answered lookup leads to, as its client calls it, where the log would not make it plain
+    /// otherwise: the name that was asked for is not its name, and it is the only answer.
+    pub fn answered_by(&self, lookup: &Lookup<'_>, ends: &Ends, place: Place, at: Timestamp) -> Option<Cow<'_, str>> {
+        let message = lookup.message().filter(|_| !self.numeric)?;
+        let mut addresses = message.answers().filter_map(|record| record.address());
+        let address = addresses.next().filter(|_| addresses.next().is_none())?;
+        let view = self.view(place, at);
+        let holder = view.find(Endpoint::host(address), None);
+        holder.container?;
+        let client = view.find(ends.client, ends.client_mac);
+        let name = self.call(view, &holder, Some(&client)).name;
+        let asked = spelled(lookup, &holder);
+        let is_plain = asked.strip_prefix(&*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        (!is_plain).then_some(name)
+    }
+
+    /// The ends of an event that spoke on a Docker network without being known there: their names may come.
+    pub fn strangers(&self, event: &Event<'_>) -> [Option<Stranger>; 2] {
+        let (speakers, place, at) = strangers::speakers(event);
+        let view = self.view(place, at);
+        speakers.map(|speaker| {
+            let strangers::Speaker { end, mac } = speaker?;
+            let network = view.names.unknown_on(end.address, mac, view.spot, at)?;
+            let mac = mac.filter(|_| names::has_no_owner(end.address));
+            let previous = view.find(end, None).container.map(|container| container.id.clone());
+            Some(Stranger { network: network.id.clone(), address: end.address, mac, previous })
+        })
+    }
+
+    /// Who a stranger on a tap of the same source as `tap` turned out to be at `at`.
+    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
+        let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
+        let network = names.directory()?.network(&stranger.network)?;
+        let view = View { names, spot: Spot { network: Some(network), inside: None }, source: source(tap), at };
+        if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
+            return None;
+        }
+        let found = view.find(Endpoint::host(stranger.address), stranger.mac);
+        let container_id = found.container?.id.0.to_string();
+        let name = self.call(view, &found, None).name.into_owned();
+        Some(Introduction { address: stranger.address, network: network.name.clone(), name, container_id })
+    }
+
+    fn view(&self, place: Place, at: Timestamp) -> View<'_> {
+        let source = source(place.tap);
+        let names = self.sources.get(&source).unwrap_or(&self.nothing);
+        View { names, spot: names.spot(self.taps.get(&place.tap), place.if_index), source, at }
+    }
+
+    /// What an end is called, to the other end where there is one that may have asked for it.
+    fn call<'a>(&'a self, view: View<'a>, found: &Found<'a>, by: Option<&Found<'a>>) -> Party<'a> {
+        let &Found { end, mac, container, network } = found;
+        let asked_as = by.and_then(|by| {
+            let holder = container.map(|container| &container.id);
+            self.asked.get(|| client(view, by), end.address, holder, view.at)
         });
         let name = match container {
             _ if self.numeric => None,
-            Some(container) => Some(container.name.as_str()),
+            Some(container) => Some(self.container_name(view, container, network, by, asked_as)),
             None => {
-                let known = names.map_or_else(|| nobodys_name(end.address), |names| names.other_name(end.address, tap));
-                known.or_else(|| self.learned.get(&end.address))
+                let special = view.names.special_name(end.address, view.spot);
+                let told = special.or_else(|| view.names.file_name(&end.address)).or(asked_as);
+                told.or_else(|| self.learned.get(&end.address).map(String::as_str)).map(Cow::Borrowed)
             }
         };
+        let compose = container.and_then(|container| container.compose.as_ref());
         Party {
-            name: name.map_or_else(|| Cow::Owned(address::text(end.address)), Cow::Borrowed),
+            name: name.unwrap_or_else(|| Cow::Owned(address::text(end.address))),
             address: end.address,
             port: end.port,
             mac,
-            network,
+            network: network.map(|network| network.name.as_str()),
             container_id: container.map(|container| &*container.id.0),
+            compose: compose.map(|(project, service)| (project.as_str(), service.as_str())),
+            asked_as,
         }
     }
+
+    fn container_name<'a>(
+        &self,
+        view: View<'a>,
+        container: &'a Arc<Container>,
+        network: Option<&'a Arc<Network>>,
+        by: Option<&Found<'a>>,
+        asked_as: Option<&'a str>,
+    ) -> Cow<'a, str> {
+        match self.naming {
+            Naming::Container => Cow::Borrowed(&container.name),
+            Naming::Service => view.names.services().name(container),
+            Naming::Fqdn => called::fqdn(container, network),
+            Naming::Alias => {
+                let link = || called::link(by?.container?, container);
+                let alias = || called::alias(container, network.map(|network| &network.id));
+                Cow::Borrowed(asked_as.or_else(link).or_else(alias).unwrap_or(&container.name))
+            }
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    fn find(self, end: Endpoint, mac: Option<MacAddr>) -> Found<'a> {
+        let Self { names, spot, at, .. } = self;
+        let container = names.container(end.address, mac, spot, at);
+        let network = match container {
+            Some(container) => names.container_network(container, end.address, spot),
+            None => names.network_of(end.address, spot),
+        };
+        Found { end, mac, container, network }
+    }
+}
+
+/// Whose question it is, or would be.
+fn client(view: View<'_>, found: &Found<'_>) -> Client {
+    match found.container {
+        Some(container) => Client::Container(container.id.clone()),
+        None => Client::Address(view.source, found.end.address),
+    }
+}
+
+/// The name that was asked for, as the Directory spells it.
+fn spelled(lookup: &Lookup<'_>, holder: &Found<'_>) -> String {
+    called::spelled(&lookup.question().to_string(), holder.container.map(Arc::as_ref), holder.network)
 }
 
 /// The number of the source that a tap is of; live taps are all of one.
 const fn source(tap: TapId) -> u32 {
     tap.0 / MAX_TAPS
-}
-
-/// What an address is called where nothing is known.
-fn nobodys_name(address: IpAddr) -> Option<&'static str> {
-    well_known::name(address).or_else(|| address.is_loopback().then_some("localhost"))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use super::called::Services;
 use super::well_known;
 use crate::address::MacAddr;
 use crate::capture::{NameBlock, Tap};
 use crate::decode::dns;
-use crate::docker::{Container, Directory, NetworkId};
+use crate::docker::{Container, Directory, Network, NetworkId};
 use crate::time::Timestamp;
 
 /// As many names from a capture's own name blocks are kept; more are hostile.
@@ -18,86 +19,142 @@ const MAX_FILE_NAMES: usize = 262_144;
 /// The names of one source.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    pub directory: Option<Arc<Directory>>,
-    file_names: AHashMap<IpAddr, String>,
+    directory: Option<Arc<Directory>>,
+    services: Services,
+    by_file: AHashMap<IpAddr, String>,
+    interfaces: AHashMap<u32, String>,
+}
+
+/// Where addresses are read: what they mean depends on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot<'a> {
+    /// The network that the tap carries, or of a tap of several interfaces the one that the packet was seen on.
+    pub network: Option<&'a Arc<Network>>,
+    /// The container whose namespace the tap is in.
+    pub inside: Option<&'a Arc<Container>>,
 }
 
 impl Names {
+    /// Takes a Directory in place of the one before; `with_services` where containers are called by their services.
+    pub fn set_directory(&mut self, directory: Arc<Directory>, with_services: bool) {
+        if with_services {
+            self.services = Services::of(&directory);
+        }
+        self.directory = Some(directory);
+    }
+
+    pub fn directory(&self) -> Option<&Arc<Directory>> {
+        self.directory.as_ref()
+    }
+
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The names of the host's interfaces by their index: a tap of all of them gives the index only.
+    pub fn set_interfaces(&mut self, interfaces: impl Iterator<Item = (u32, String)>) {
+        self.interfaces = interfaces.collect();
+    }
+
     /// Takes the records of a capture's name block.
     pub fn add(&mut self, block: &NameBlock) {
         for (address, names) in &block.records {
-            let room = self.file_names.len() < MAX_FILE_NAMES || self.file_names.contains_key(address);
+            let room = self.by_file.len() < MAX_FILE_NAMES || self.by_file.contains_key(address);
             if let Some(name) = names.first().filter(|name| room && !name.is_empty()) {
-                self.file_names.insert(*address, name.clone());
+                self.by_file.insert(*address, name.clone());
             }
         }
     }
 
-    pub fn container(
-        &self,
+    /// What addresses mean on a tap; `if_index` is the interface that a cooked frame names, or 0.
+    pub fn spot<'a>(&'a self, tap: Option<&'a Tap>, if_index: u32) -> Spot<'a> {
+        let directory = self.directory.as_deref();
+        let namespace = tap.and_then(|tap| tap.namespace.as_deref());
+        let inside = namespace.and_then(|name| directory?.container_by_name(name));
+        let network = tap.and_then(|tap| {
+            let by_name = tap.network.as_deref().and_then(|name| directory?.network_by_name(name));
+            // An interface inside a container may have the name of a bridge outside.
+            by_name.or_else(|| if namespace.is_some() { None } else { self.by_interface(tap, if_index) })
+        });
+        Spot { network, inside }
+    }
+
+    fn by_interface(&self, tap: &Tap, if_index: u32) -> Option<&Arc<Network>> {
+        let seen_on = self.interfaces.get(&if_index).unwrap_or(&tap.interface);
+        self.directory.as_ref()?.network_by_interface(seen_on)
+    }
+
+    pub fn container<'a>(
+        &'a self,
         address: IpAddr,
         mac: Option<MacAddr>,
-        tap: Option<&Tap>,
+        spot: Spot<'a>,
         at: Timestamp,
-    ) -> Option<&Arc<Container>> {
+    ) -> Option<&'a Arc<Container>> {
         let directory = self.directory.as_ref()?;
         if address.is_loopback() {
             // Inside a container's namespace its loopback addresses are the container itself, but for its name service.
-            let namespace = tap.and_then(|tap| tap.namespace.as_deref())?;
-            return if address == dns::DOCKER_DNS { None } else { directory.container_by_name(namespace) };
+            return spot.inside.filter(|_| address != dns::DOCKER_DNS);
         }
-        let network = self.network_id(tap);
-        let found = directory.container_at(network, address, at).or_else(|| {
-            // An address of another network, asked for on this one, is still the other network's container.
-            let network = directory.network(network?)?;
-            let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
-            if is_ours { None } else { directory.container_at(None, address, at) }
-        });
-        match (found, address, mac) {
-            (None, IpAddr::V6(v6), Some(mac)) if v6.is_unicast_link_local() => {
-                container_by_mac(directory, network, mac)
+        let on = |network: &NetworkId| directory.container_at(Some(network), address, at);
+        let found = match (spot.network, spot.inside) {
+            (Some(network), _) => on(&network.id).or_else(|| {
+                // An address of another network, asked for on this one, is still the other network's container.
+                let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
+                if is_ours { None } else { directory.container_at(None, address, at) }
+            }),
+            // One of the container's own networks, though another may have the same subnet.
+            (None, Some(inside)) => {
+                let known = inside.endpoints.iter().find_map(|endpoint| on(&endpoint.network));
+                known.or_else(|| directory.container_at(None, address, at))
             }
+            (None, None) => directory.container_at(None, address, at),
+        };
+        match mac {
+            Some(mac) if found.is_none() && has_no_owner(address) => container_by_mac(directory, spot.network, mac),
             _ => found,
         }
     }
 
-    pub fn network_id(&self, tap: Option<&Tap>) -> Option<&NetworkId> {
-        let directory = self.directory.as_ref()?;
-        let tap = tap?;
-        let by_name = tap.network.as_deref().and_then(|name| directory.network_by_name(name));
-        let network = by_name.or_else(|| directory.network_by_interface(&tap.interface))?;
-        Some(&network.id)
-    }
-
-    pub fn container_network(&self, container: &Container, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
-        let directory = self.directory.as_ref()?;
+    /// The network on which the container has the address, else that of the tap.
+    pub fn container_network<'a>(
+        &'a self,
+        container: &Container,
+        address: IpAddr,
+        spot: Spot<'a>,
+    ) -> Option<&'a Arc<Network>> {
         let endpoint = container.endpoints.iter().find(|endpoint| endpoint.addresses.contains(&address));
-        let id = endpoint.map(|endpoint| &endpoint.network).or_else(|| self.network_id(tap))?;
-        directory.network(id).map(|network| network.name.as_str())
+        match endpoint {
+            Some(endpoint) => self.directory.as_ref()?.network(&endpoint.network),
+            None => spot.network,
+        }
     }
 
-    pub fn network_name(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
-        let directory = self.directory.as_ref()?;
-        let network = match self.network_id(tap) {
-            Some(id) => directory.network(id).filter(|network| network.subnets.iter().any(|s| s.contains(address))),
-            None => directory.network_containing(address),
-        };
-        network.map(|network| network.name.as_str())
+    /// The network in whose subnet the address lies.
+    pub fn network_of<'a>(&'a self, address: IpAddr, spot: Spot<'a>) -> Option<&'a Arc<Network>> {
+        match spot.network {
+            Some(network) => network.subnets.iter().any(|subnet| subnet.contains(address)).then_some(network),
+            None => self.directory.as_ref()?.network_containing(address),
+        }
     }
 
-    /// The name of an address that is no container's.
-    pub fn other_name(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&str> {
-        let special = well_known::name(address).or_else(|| self.role(address, tap));
-        special.or_else(|| self.file_names.get(&address).map(String::as_str))
+    /// The name of an address that is no container's, but for those that a capture gives.
+    pub fn special_name(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
+        well_known::name(address).or_else(|| self.role(address, spot))
+    }
+
+    /// The name that a capture file gives an address.
+    pub fn file_name(&self, address: &IpAddr) -> Option<&str> {
+        self.by_file.get(address).map(String::as_str)
     }
 
     /// What an address is to Docker: the gateway, the host, everybody on the network.
-    fn role(&self, address: IpAddr, tap: Option<&Tap>) -> Option<&'static str> {
+    fn role(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
         if address.is_loopback() {
             return (address != dns::DOCKER_DNS).then_some("localhost");
         }
         let directory = self.directory.as_ref()?;
-        let network = self.network_id(tap);
+        let network = spot.network.map(|network| &network.id);
         if let Some(network) = directory.is_gateway(network, address) {
             // A bridge's gateway address is the host's own; elsewhere the gateway is another machine.
             return Some(if network.driver == "bridge" { "host" } else { "gateway" });
@@ -109,18 +166,46 @@ impl Names {
             () => None,
         }
     }
+
+    /// The network on which it is worth waiting for the daemon to tell who has the address: it is a container's that has
+    /// only just come, as far as can be known.
+    pub fn unknown_on<'a>(
+        &'a self,
+        address: IpAddr,
+        mac: Option<MacAddr>,
+        spot: Spot<'a>,
+        at: Timestamp,
+    ) -> Option<&'a Arc<Network>> {
+        let directory = self.directory.as_ref()?;
+        // A tap of all interfaces does not say on which network a packet was while the interface is as new as its container.
+        let network = spot.network.or_else(|| directory.network_containing(address))?;
+        if address.is_loopback() || address.is_multicast() || self.role(address, spot).is_some() {
+            return None;
+        }
+        if has_no_owner(address) {
+            return container_by_mac(directory, Some(network), mac?).is_none().then_some(network);
+        }
+        let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
+        (is_ours && !directory.is_known_at(&network.id, address, at)).then_some(network)
+    }
 }
 
-/// A link-local address is on every network, but its MAC address is not.
+/// Whether an address does not tell whose it is: the unspecified one is everybody's who has none yet (RFC 4862, 5.4.2;
+/// RFC 5227, 1.1), and a link-local one is good on every network at once. The MAC address tells.
+pub(super) fn has_no_owner(address: IpAddr) -> bool {
+    address.is_unspecified() || matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// The container of a MAC address.
 fn container_by_mac<'a>(
     directory: &'a Directory,
-    network: Option<&NetworkId>,
+    network: Option<&Arc<Network>>,
     mac: MacAddr,
 ) -> Option<&'a Arc<Container>> {
     directory.containers().find(|container| {
         container
             .endpoints
             .iter()
-            .any(|endpoint| endpoint.mac == Some(mac) && network.is_none_or(|network| *network == endpoint.network))
+            .any(|endpoint| endpoint.mac == Some(mac) && network.is_none_or(|network| network.id == endpoint.network))
     })
 }

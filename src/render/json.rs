@@ -45,7 +45,7 @@ impl<W: Write> JsonWriter<W> {
             time: self.clock.text(line.at),
             kind: line.kind,
             outcome: line.outcome,
-            network: tap.and_then(|tap| tap.network.as_deref()),
+            network: namer.network(place),
             interface: tap.map_or("", |tap| &tap.interface),
             interface_index: Some(place.if_index).filter(|&index| index > 0),
             namespace: tap.and_then(|tap| tap.namespace.as_deref()),
@@ -104,6 +104,12 @@ struct End<'a> {
     mac: Option<String>,
     network: Option<&'a str>,
     container_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_as: Option<&'a str>,
 }
 
 impl<'a> End<'a> {
@@ -115,6 +121,9 @@ impl<'a> End<'a> {
             mac: party.mac.map(|mac| mac.to_string()),
             network: party.network,
             container_id: party.container_id,
+            project: party.compose.map(|(project, _)| project),
+            service: party.compose.map(|(_, service)| service),
+            asked_as: party.asked_as,
         }
     }
 }

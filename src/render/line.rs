@@ -8,7 +8,7 @@ use crate::join::{Published, Told};
 use crate::name::{Namer, Party};
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Ends, Event, Exchange, Notice, Outcome, PacketLine, Place, Stage, What,
+    Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Stage, What,
 };
 
 /// How an event ended, for colours and for `outcome` in JSON.
@@ -81,7 +81,7 @@ impl<'a> Line<'a> {
             Outcome::Failed(_) => ("failed", Verdict::Bad),
             Outcome::Unanswered(_) => ("unanswered", Verdict::Missing),
         };
-        let (client, server) = parties(namer, ends, *place, request.at);
+        let (client, server) = namer.parties(ends, *place, request.at);
         Self {
             at: request.at,
             client: Some(client),
@@ -116,7 +116,7 @@ impl<'a> Line<'a> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => ("unanswered", Verdict::Missing),
             Stage::StillOpen(_) => ("open", Verdict::Neutral),
         };
-        let (client, server) = parties(namer, ends, *place, first.at);
+        let (client, server) = namer.parties(ends, *place, first.at);
         Self {
             at,
             client: Some(client),
@@ -139,7 +139,7 @@ impl<'a> Line<'a> {
             DatagramStage::Idle => (last.at, whole, "closed", Verdict::Good),
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
-        let (client, server) = parties(namer, ends, *place, first.at);
+        let (client, server) = namer.parties(ends, *place, first.at);
         Self {
             at,
             client: Some(client),
@@ -163,7 +163,7 @@ impl<'a> Line<'a> {
             What::IcmpError { .. } => "icmp",
         };
         let failure = matches!(what, What::IcmpError { error, .. } if error.reason.is_failure());
-        let (client, server) = parties(namer, ends, *place, seen.at);
+        let (client, server) = namer.parties(ends, *place, seen.at);
         Self {
             at: seen.at,
             client: Some(client),
@@ -179,11 +179,11 @@ impl<'a> Line<'a> {
 
     fn packet(packet: &PacketLine<'_>, namer: &'a Namer) -> Self {
         let PacketLine { place, seen, ends, macs, .. } = packet;
-        let party = |end, mac| namer.party(end, mac, *place, seen.at);
+        let (client, server) = ends.map(|ends| namer.packet_parties(ends, *macs, *place, seen.at)).unzip();
         Self {
             at: seen.at,
-            client: ends.map(|(source, _)| party(source, macs.0)),
-            server: ends.map(|(_, destination)| party(destination, macs.1.filter(|mac| !mac.is_group()))),
+            client,
+            server,
             kind: packet.kind,
             outcome: "packet",
             verdict: Verdict::Neutral,
@@ -206,10 +206,4 @@ fn port(told: &Told<'_>, protocol: u8, namer: &Namer) -> Port {
     };
     let possible = namer.published(protocol, (ends.client, ends.server), told.event.place(), first.at);
     if possible.is_empty() { Port::None } else { Port::Possible(possible) }
-}
-
-/// What both ends are called at that place and time.
-fn parties<'a>(namer: &'a Namer, ends: &Ends, place: Place, at: Timestamp) -> (Party<'a>, Party<'a>) {
-    let client = namer.party(ends.client, ends.client_mac, place, at);
-    (client, namer.party(ends.server, ends.server_mac, place, at))
 }

@@ -70,6 +70,8 @@ pub struct Totals {
     pub drops: Option<Drops>,
     /// Events that came faster than they could be shown.
     pub events_lost: u64,
+    /// Names that lookups gave, or that were to follow an address, forgotten at their caps.
+    pub names_forgotten: u64,
 }
 
 impl Summary {
@@ -138,6 +140,7 @@ impl Summary {
             evicted_pending: totals.counters.evicted_pending,
             refused_streams: totals.counters.refused_streams,
             unasked_replies: totals.counters.unasked_replies,
+            names_forgotten: totals.names_forgotten,
             exchanges: exchanges.collect(),
             tcp: &self.tcp,
             udp: &self.udp,
@@ -250,6 +253,7 @@ impl Totals {
             (evicted_flows, "flow", "forgotten at the limit (see --max-flows)"),
             (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
             (refused_streams, "connection", "with DNS over TCP not read at the limit"),
+            (self.names_forgotten, "name", "forgotten at the limit"),
         ] {
             if count > 0 {
                 writeln!(out, "{} {what}", Count(count, noun))?;
@@ -313,6 +317,7 @@ struct JsonSummary<'a> {
     evicted_pending: u64,
     refused_streams: u64,
     unasked_replies: u64,
+    names_forgotten: u64,
     exchanges: BTreeMap<&'static str, &'a Exchanges>,
     tcp: &'a Tcp,
     udp: &'a Udp,

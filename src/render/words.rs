@@ -106,6 +106,7 @@ impl Words<'_> {
         match exchange.outcome {
             Outcome::Answered | Outcome::Failed(None) => {
                 self.answer(&exchange.subject)?;
+                self.leads_to(exchange)?;
                 if exchange.tries > 1 { write!(self.out, " (try {})", exchange.tries) } else { Ok(()) }
             }
             Outcome::Failed(Some(error)) => self.icmp_error(&error, exchange.known_at),
@@ -122,6 +123,16 @@ impl Words<'_> {
                 Some(message) => describe::answers(&message, self.out),
                 None => self.out.write_str("answer"),
             },
+        }
+    }
+
+    /// Whom a lookup's answer leads to, where the name that was asked for does not say it. The lines after it have that name,
+    /// and nothing else would tell that it is the same.
+    fn leads_to(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
+        let Subject::Lookup(lookup) = &exchange.subject else { return Ok(()) };
+        match self.namer.answered_by(lookup, &exchange.ends, exchange.place, exchange.request.at) {
+            Some(name) if !self.short => write!(self.out, " ({name})"),
+            _ => Ok(()),
         }
     }
 

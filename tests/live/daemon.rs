@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::lab::{Lab, docker, exec, replies};
+use super::lab::{Lab, daemon, docker, exec, replies};
 use super::watching::{Watching, between, bridgetap};
-
-const DAEMON: &str = "/var/run/docker.sock";
 
 /// Stands between bridgetap and the daemon, notes what is asked, and goes away as a daemon does.
 struct Proxy {
@@ -25,7 +23,7 @@ impl Proxy {
         let (asked, connections) = (Arc::clone(&self.asked), Arc::clone(&self.connections));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let daemon = UnixStream::connect(DAEMON).expect("a Docker daemon");
+                let daemon = UnixStream::connect(daemon()).expect("a Docker daemon");
                 let copy = |stream: &UnixStream| stream.try_clone().expect("a copy");
                 connections.lock().expect("no panic").extend([copy(&client), copy(&daemon)]);
                 let (answers, mut to_client) = (copy(&daemon), copy(&client));

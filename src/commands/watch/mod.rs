@@ -2,6 +2,7 @@
 
 mod begin;
 mod opening;
+mod telling;
 mod told;
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
+use super::awaiting::Awaiting;
 use super::known::Known;
 use super::output::{Output, ended};
 use super::plan::{Place, Plan, Wish};
@@ -24,8 +26,9 @@ use crate::capture::live::LiveOptions;
 use crate::capture::{Drops, Error, LinkType, Stop, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
-use crate::join::Joiner;
+use crate::join::{Joiner, Told};
 use crate::render::summary::Totals;
+use crate::time::Timestamp;
 use crate::track::Counters;
 
 /// Any live tap: they all have the daemon's names.
@@ -121,6 +124,11 @@ struct Watching {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     joiner: Joiner,
+    awaiting: Awaiting,
+    /// What is to be told next, and waits for a name.
+    next: Option<Told<'static>>,
+    /// Until when it waits, though its time has come.
+    held_until: Option<Timestamp>,
     counters: Counters,
     drops: Drops,
     undecoded: Vec<(LinkType, u64)>,
@@ -171,6 +179,9 @@ impl Watching {
             receiver,
             shared: Arc::new(shared),
             joiner: Joiner::new(Duration::ZERO),
+            awaiting: Awaiting::new(),
+            next: None,
+            held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
             undecoded: Vec::new(),
@@ -187,7 +198,7 @@ impl Watching {
         let receiver = self.receiver.clone();
         while !self.is_over(deadline) {
             let look_around = self.look_around();
-            let due = self.joiner.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
+            let due = self.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
                 recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
@@ -289,23 +300,14 @@ impl Watching {
         }
     }
 
-    fn tell_due(&mut self) {
-        let now = wall_clock();
-        while let Some(told) = self.joiner.pop(now, &Known { namer: &self.output.namer }) {
-            self.output.tell(&told);
-        }
-        let lost = self.shared.lost.load(Ordering::Relaxed);
-        if lost > self.lost {
-            self.output.lost(lost - self.lost);
-            self.lost = lost;
-        }
-    }
-
     fn docker(&mut self, change: Change) {
         match change {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
                 self.follow(&directory);
+                self.look_at_interfaces();
+                self.tell_due();
+                self.introduce();
             }
             Change::Unreachable(_) if self.daemon_is_out => {}
             Change::Unreachable(error) => {
@@ -334,12 +336,12 @@ impl Watching {
         while let Ok(message) = self.receiver.try_recv() {
             self.take(message);
         }
-        while let Some(told) = self.joiner.pop_any(&Known { namer: &self.output.namer }) {
-            self.output.tell(&told);
-        }
+        self.tell_rest();
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let events_lost = self.shared.lost.load(Ordering::Relaxed);
-        let totals = Totals { counters: self.counters, undecoded, drops: Some(self.drops), events_lost };
+        let names_forgotten = self.output.namer.forgotten() + self.awaiting.forgotten();
+        let drops = Some(self.drops);
+        let totals = Totals { counters: self.counters, undecoded, drops, events_lost, names_forgotten };
         let written = ended(self.output.finish(&totals), &mut self.messages);
         if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

@@ -1,0 +1,69 @@
+//! What is told, and when: in the order of packet time, by names where they come in time.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::super::known::Known;
+use super::{EVENTS, LIVE, Watching};
+use crate::capture::{LinkType, interfaces, wall_clock};
+use crate::time::Timestamp;
+
+impl Watching {
+    /// How long after `now` there is something to tell.
+    pub(super) fn next_due(&self, now: Timestamp) -> Option<Duration> {
+        self.held_until.map(|until| until.since(now)).or_else(|| self.joiner.next_due(now))
+    }
+
+    /// Tells the lines whose time has come, up to the first that waits for a name.
+    pub(super) fn tell_due(&mut self) {
+        let now = wall_clock();
+        self.held_until = None;
+        loop {
+            let joined = || self.joiner.pop(now, &Known { namer: &self.output.namer });
+            let Some(told) = self.next.take().or_else(joined) else { break };
+            let is_crowded = self.joiner.len() >= EVENTS;
+            let strangers = self.output.namer.strangers(&told.event);
+            self.held_until = self.awaiting.hold(told.event.known_at(), strangers, now, is_crowded);
+            if self.held_until.is_some() {
+                self.next = Some(told);
+                break;
+            }
+            self.output.tell(&told);
+        }
+        let lost = self.shared.lost.load(Ordering::Relaxed);
+        if lost > self.lost {
+            self.output.lost(lost - self.lost);
+            self.lost = lost;
+        }
+    }
+
+    /// Tells what is left, at the end.
+    pub(super) fn tell_rest(&mut self) {
+        loop {
+            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer });
+            let Some(told) = self.next.take().or_else(rest) else { break };
+            self.output.tell(&told);
+        }
+    }
+
+    /// Says the names that have come for addresses that were shown.
+    pub(super) fn introduce(&mut self) {
+        let namer = &self.output.namer;
+        let introduced = self.awaiting.introduced(|stranger, at| namer.introduce(LIVE, stranger, at));
+        for introduction in introduced {
+            self.output.introduce(&introduction);
+        }
+    }
+
+    /// Learns which interfaces there are, where a tap of all of them gives no more than their indexes.
+    pub(super) fn look_at_interfaces(&mut self) {
+        let is_cooked = |id| self.output.namer.tap(id).is_some_and(|tap| tap.link == LinkType::LINUX_SLL2);
+        if !self.taps.keys().any(|&id| is_cooked(id)) {
+            return;
+        }
+        // Without the list, names are those that hold on any network.
+        let found = interfaces::interfaces().unwrap_or_default();
+        let bridges = found.into_iter().map(|found| (found.index, interfaces::bridge_of(&found).unwrap_or(found.name)));
+        self.output.namer.set_interfaces(LIVE, bridges);
+    }
+}

@@ -1,0 +1,143 @@
+//! Which name each client asked for, before it went to an address.
+
+use std::net::IpAddr;
+
+use super::capped::Capped;
+use crate::docker::ContainerId;
+use crate::time::Timestamp;
+
+/// As many pairs of a client and an address that it was given keep the names that were asked for.
+const MAX_PAIRS: usize = 16_384;
+/// Names that are kept of one pair. A connection under an earlier name may still be open when the next is asked for;
+/// of more than these, the name that was asked for first is no longer told.
+const MAX_NAMES: usize = 4;
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Client {
+    /// A container. Within its namespace an address means one thing, whichever of its networks it is on.
+    Container(ContainerId),
+    /// An address, in what was captured by one source.
+    Address(u32, IpAddr),
+}
+
+/// A name that was asked for, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    name: Box<str>,
+    /// When the answer was there.
+    since: Timestamp,
+    /// The container that had the address then. When another has it, the client did not ask for that one.
+    holder: Option<ContainerId>,
+}
+
+/// The names that clients asked for, by client and the address that was answered.
+#[derive(Debug)]
+pub(super) struct AskedNames {
+    /// In the order of their answers.
+    pairs: Capped<(Client, IpAddr), Vec<Asked>>,
+}
+
+impl AskedNames {
+    pub fn new() -> Self {
+        Self { pairs: Capped::new(MAX_PAIRS) }
+    }
+
+    /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
+    pub fn insert(
+        &mut self,
+        client: Client,
+        address: IpAddr,
+        holder: Option<&ContainerId>,
+        name: &str,
+        since: Timestamp,
+    ) {
+        let names = self.pairs.entry((client, address));
+        if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
+            return;
+        }
+        if names.len() >= MAX_NAMES {
+            names.remove(0);
+        }
+        names.push(Asked { name: name.into(), since, holder: holder.cloned() });
+    }
+
+    /// The name that `client` had asked for last at `at` and was answered `address`, which `holder` has.
+    pub fn get(
+        &self,
+        client: impl FnOnce() -> Client,
+        address: IpAddr,
+        holder: Option<&ContainerId>,
+        at: Timestamp,
+    ) -> Option<&str> {
+        if self.pairs.is_empty() {
+            return None;
+        }
+        let names = self.pairs.get(&(client(), address))?;
+        let asked = names.iter().rev().find(|asked| asked.since <= at)?;
+        // The daemon may tell of a container after the name service did.
+        let is_same = asked.holder.as_ref().is_none_or(|then| Some(then) == holder);
+        is_same.then_some(&*asked.name)
+    }
+
+    /// Pairs that had to go at the cap.
+    pub const fn forgotten(&self) -> u64 {
+        self.pairs.forgotten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ContainerId {
+        ContainerId(text.into())
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_parts(second, 0)
+    }
+
+    const REDIS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(172, 20, 0, 2));
+
+    #[test]
+    fn each_client_keeps_the_name_that_it_asked_for() {
+        let mut names = AskedNames::new();
+        let (flask, worker, redis) = (id("f1"), id("w1"), id("r1"));
+        let client = |id: &ContainerId| Client::Container(id.clone());
+        names.insert(client(&flask), REDIS, Some(&redis), "db", at(10));
+        names.insert(client(&worker), REDIS, Some(&redis), "redis-server", at(11));
+        let asked = |by, holder, second| names.get(|| client(by), REDIS, Some(holder), at(second));
+        assert_eq!(asked(&flask, &redis, 12), Some("db"));
+        assert_eq!(asked(&worker, &redis, 12), Some("redis-server"));
+        assert_eq!(asked(&flask, &redis, 9), None, "before the answer");
+        assert_eq!(asked(&flask, &worker, 12), None, "another has the address now");
+        assert_eq!(asked(&redis, &redis, 12), None, "who did not ask");
+    }
+
+    #[test]
+    fn what_began_under_an_earlier_name_keeps_it() {
+        let mut names = AskedNames::new();
+        let client = || Client::Address(0, REDIS);
+        for (second, name) in [(10, "db"), (11, "db"), (20, "cache"), (30, "db")] {
+            names.insert(client(), REDIS, None, name, at(second));
+        }
+        let asked = |second| names.get(client, REDIS, None, at(second));
+        assert_eq!([asked(10), asked(25), asked(99)], [Some("db"), Some("cache"), Some("db")]);
+        for second in 40..50 {
+            names.insert(client(), REDIS, None, &second.to_string(), at(second));
+        }
+        assert_eq!(names.get(client, REDIS, None, at(45)), None, "more than four are not kept");
+        assert_eq!(names.get(client, REDIS, None, at(60)), Some("49"));
+    }
+
+    #[test]
+    fn the_pair_that_was_first_goes_at_the_cap() {
+        let mut names = AskedNames::new();
+        for n in 0..=MAX_PAIRS as u32 {
+            names.insert(Client::Address(0, IpAddr::V4(n.into())), REDIS, None, "db", at(1));
+        }
+        let asked = |n: u32| names.get(|| Client::Address(0, IpAddr::V4(n.into())), REDIS, None, at(2));
+        assert_eq!((asked(0), asked(1), names.forgotten()), (None, Some("db"), 1));
+    }
+}
