@@ -31,7 +31,9 @@ fn two_clients_each_see_the_name_that_they_asked_for() {
     // Who did not ask sees an alias; and it goes by its address.
     let target = address("redis-server", "my_bridge");
     lab.run("other", &["--network", "my_bridge"], &["bridgetap-lab-busybox", "ping", "-c", "1", &target]);
-    alias.wait_for("pings", 3, |object| object["kind"] == "ping");
+    for watching in [&plain, &alias] {
+        watching.wait_for("pings", 3, |object| object["kind"] == "ping");
+    }
     let (plain, alias) = (plain.end(), alias.end());
     for (client, asked, aliased) in [
         ("container_a", Some("db"), "db"),
@@ -93,6 +95,7 @@ fn names_with_their_network_are_asked_for_and_shown() {
         exec("container_b", &format!("ping -c 1 {name}"));
     }
     let is_ping = |object: &Value| object["kind"] == "ping";
+    plain.wait_for("pings", 1, is_ping);
     let pings = fqdn.wait_for("pings", 1, is_ping);
     assert!(between(&pings[0], "ping", "container_b.my_bridge", "container_a.my_bridge"), "{}", pings[0]);
     let (plain, fqdn) = (plain.end(), fqdn.end());
