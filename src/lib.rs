@@ -16,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod decode;
 pub mod docker;
+pub mod host;
 pub mod join;
 pub mod latency;
 pub mod name;

@@ -27,6 +27,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("latency", &["time"]),
     ("capture", &["address", "time"]),
     ("docker", &["address", "time"]),
+    ("host", &["address", "time"]),
     ("decode", &["address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
