@@ -16,6 +16,12 @@ const BY_FAMILY: u16 = 20;
 /// Attributes: `INET_DIAG_INFO`, which is to be asked for, and `INET_DIAG_SKV6ONLY`.
 const INFO: u16 = 2;
 const V6_ONLY: u16 = 11;
+/// `NLM_F_ACK`: say so when all is said.
+const ACKNOWLEDGE: u16 = 0x4;
+/// `IPPROTO_TCP`.
+const TCP: u8 = 6;
+/// How a `struct inet_diag_sockid` ends: no interface, and `INET_DIAG_NOCOOKIE`.
+const ANY_INTERFACE_NO_COOKIE: [u8; 12] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 /// States (`include/net/tcp_states.h`).
 pub(super) const ESTABLISHED: u8 = 1;
 pub(super) const SYN_SENT: u8 = 2;
@@ -91,19 +97,68 @@ impl Diag {
 
     /// All sockets that fit, at most 262,144 of them. Nothing for a protocol without sockets.
     pub(super) fn sockets(&mut self, question: &Question) -> Result<Vec<Found>, Error> {
-        let Some(request) = request(question) else { return Ok(Vec::new()) };
-        let sequence = self.0.request(BY_FAMILY, netlink::DUMP, &request).map_err(failed)?;
+        let Some(protocol) = number(question.protocol) else { return Ok(Vec::new()) };
+        let mut request = head(question.family, protocol, question.states);
+        request.extend(question.local_port.to_be_bytes());
+        request.extend(question.remote_port.to_be_bytes());
+        // A dump looks at no address.
+        request.extend([0; 32]);
+        request.extend(ANY_INTERFACE_NO_COOKIE);
+        self.ask(&request, netlink::DUMP).map_err(failed)
+    }
+
+    /// The one socket that has both ends. For TCP that is quick, however many there are.
+    pub(super) fn socket(
+        &mut self,
+        protocol: Protocol,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Result<Option<Found>, Error> {
+        let family = Family::of(remote.ip());
+        let found = match protocol {
+            Protocol::Tcp => self.exactly(family, local, remote)?,
+            // Asked for one socket, kernels before 5.10 have the ends of UDP the wrong way round.
+            Protocol::Udp | Protocol::Icmp => {
+                let (local_port, remote_port) = (local.port(), remote.port());
+                self.sockets(&Question { protocol, family, states: WITH_PROCESS, local_port, remote_port })?
+            }
+        };
+        Ok(found.into_iter().find(|found| found.local == local && found.remote == remote))
+    }
+
+    fn exactly(&mut self, family: Family, local: SocketAddr, remote: SocketAddr) -> Result<Vec<Found>, Error> {
+        let mut request = head(family, TCP, WITH_PROCESS);
+        request.extend(local.port().to_be_bytes());
+        request.extend(remote.port().to_be_bytes());
+        for address in [local.ip(), remote.ip()] {
+            request.extend(
+                match address {
+                    IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+                    IpAddr::V6(v6) => v6.to_bits(),
+                }
+                .to_be_bytes(),
+            );
+        }
+        request.extend(ANY_INTERFACE_NO_COOKIE);
+        match self.ask(&request, ACKNOWLEDGE) {
+            Err(Errno::ENOENT) => Ok(Vec::new()),
+            answer => answer.map_err(failed),
+        }
+    }
+
+    fn ask(&mut self, request: &[u8], flags: u16) -> nix::Result<Vec<Found>> {
+        let sequence = self.0.request(BY_FAMILY, flags, request)?;
         let mut found = Vec::new();
         loop {
-            self.0.wait(None, PollTimeout::from(PATIENCE)).map_err(failed)?;
+            self.0.wait(None, PollTimeout::from(PATIENCE))?;
             let bytes = match self.0.receive() {
                 Err(Errno::EINTR) => continue,
-                received => received.map_err(failed)?,
+                received => received?,
             };
             for message in messages(bytes).filter(|message| message.sequence == sequence) {
                 match message.kind {
                     netlink::DONE => return Ok(found),
-                    netlink::ERROR => return message.error().map_or(Ok(found), |errno| Err(failed(errno))),
+                    netlink::ERROR => return message.error().map_or(Ok(found), Err),
                     _ if found.len() < MAX_SOCKETS => found.extend(read(&message)),
                     _ => {}
                 }
@@ -116,22 +171,20 @@ fn failed(errno: Errno) -> Error {
     Error::of(Source::Sockets, errno)
 }
 
-/// `struct inet_diag_req_v2`: family, protocol, extensions, padding, states, and `struct inet_diag_sockid`, of which a
-/// dump looks at the ports only.
-fn request(question: &Question) -> Option<Vec<u8>> {
-    let protocol = match question.protocol {
-        Protocol::Tcp => 6,
-        Protocol::Udp => 17,
-        Protocol::Icmp => return None,
-    };
-    let mut request = vec![question.family.number(), protocol, 1 << (INFO - 1), 0];
-    request.extend(question.states.to_ne_bytes());
-    request.extend(question.local_port.to_be_bytes());
-    request.extend(question.remote_port.to_be_bytes());
-    // Two addresses, an interface, and no cookie (INET_DIAG_NOCOOKIE).
-    request.extend([0; 36]);
-    request.extend([0xff; 8]);
-    Some(request)
+/// The number that IANA gave it; ICMP has no such sockets.
+const fn number(protocol: Protocol) -> Option<u8> {
+    match protocol {
+        Protocol::Tcp => Some(TCP),
+        Protocol::Udp => Some(17),
+        Protocol::Icmp => None,
+    }
+}
+
+/// How `struct inet_diag_req_v2` begins: family, protocol, extensions, padding, states. `struct inet_diag_sockid` follows.
+fn head(family: Family, protocol: u8, states: u32) -> Vec<u8> {
+    let mut head = vec![family.number(), protocol, 1 << (INFO - 1), 0];
+    head.extend(states.to_ne_bytes());
+    head
 }
 
 /// `struct inet_diag_msg` and its attributes.
@@ -203,6 +256,30 @@ mod tests {
         assert_eq!((found.local, found.remote), (client.local_addr().unwrap(), client.peer_addr().unwrap()));
         assert_eq!((found.state, found.bytes, found.queued), (ESTABLISHED, Some((10, 8)), (7, 0)));
         assert_ne!(found.inode, 0);
+    }
+
+    #[test]
+    fn one_socket_is_found_by_both_its_ends() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(any).unwrap();
+            let server = listener.local_addr().unwrap();
+            let client = TcpStream::connect(server).unwrap();
+            let local = client.local_addr().unwrap();
+            let mut diag = Diag::open().unwrap();
+            let found = diag.socket(Protocol::Tcp, local, server).unwrap().unwrap();
+            assert_eq!((found.local, found.remote, found.state), (local, server, ESTABLISHED));
+            // The socket that listens is none of them.
+            let stranger = SocketAddr::new(server.ip(), 1);
+            assert_eq!(diag.socket(Protocol::Tcp, server, stranger).unwrap(), None);
+            assert_eq!(diag.socket(Protocol::Tcp, stranger, stranger).unwrap(), None);
+            // It can be asked again: nothing of the answer before is left.
+            assert_eq!(diag.socket(Protocol::Tcp, local, server).unwrap().unwrap().inode, found.inode);
+        }
+        let (one, other) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        one.connect(other.local_addr().unwrap()).unwrap();
+        let (local, remote) = (one.local_addr().unwrap(), other.local_addr().unwrap());
+        assert!(Diag::open().unwrap().socket(Protocol::Udp, local, remote).unwrap().is_some());
+        assert_eq!(Diag::open().unwrap().socket(Protocol::Udp, remote, local).unwrap(), None);
     }
 
     #[test]

@@ -7,7 +7,10 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::diag::{Diag, Family, Found, Question, WITH_PROCESS};
+use ahash::AHashSet;
+use nix::errno::Errno;
+
+use super::diag::{Diag, Found};
 use super::pairs::Pairs;
 use super::processes::Processes;
 use super::{Error, Protocol, Source, Tuple};
@@ -44,6 +47,9 @@ pub enum Reached {
     /// The socket is not there (any more).
     Gone,
 }
+
+/// A docker-proxy with the inodes of its sockets.
+type Owner = (DockerProxy, AHashSet<u32>);
 
 /// The docker-proxy processes of the program's own network namespace, and the sockets of each.
 ///
@@ -99,19 +105,23 @@ impl DockerProxies {
     /// The sockets of docker-proxy may not be seen, which takes root.
     pub fn reached(&mut self, protocol: Protocol, client: SocketAddr, server: SocketAddr) -> Result<Reached, Error> {
         let Some(inside) = self.inside(protocol, client, server)? else { return Ok(Reached::Gone) };
-        let mut proxy = self.owner(protocol, server, inside.inode)?;
-        if proxy.is_none() {
+        if let Some(known) = self.pairs.known(&inside) {
+            return Ok(known);
+        }
+        let mut owner = self.owner(protocol, server, inside.inode)?;
+        if owner.is_none() {
             // Its container may have started just now.
             self.refresh()?;
-            proxy = self.owner(protocol, server, inside.inode)?;
+            owner = self.owner(protocol, server, inside.inode)?;
         }
-        let Some(proxy) = proxy else {
+        let Some((proxy, sockets)) = owner else {
             // It may have been closed while the processes were looked at.
-            let is_there = self.inside(protocol, client, server)? == Some(inside);
+            let now = self.inside(protocol, client, server)?;
+            let is_there = now.is_some_and(|now| now.inode == inside.inode);
             return Ok(if is_there { Reached::Direct } else { Reached::Gone });
         };
         let outside = match protocol {
-            Protocol::Tcp => self.pairs.outside(&mut self.diag, &self.processes, &proxy, inside.inode)?,
+            Protocol::Tcp => self.pairs.find(&mut self.diag, &self.processes, &proxy, sockets, &inside)?,
             // One socket serves all clients; which of them a connection is for is in docker-proxy's memory only.
             Protocol::Udp | Protocol::Icmp => None,
         };
@@ -120,26 +130,18 @@ impl DockerProxies {
 
     /// The host's socket of a connection to a container.
     fn inside(&mut self, protocol: Protocol, client: SocketAddr, server: SocketAddr) -> Result<Option<Found>, Error> {
-        let question = Question {
-            protocol,
-            family: Family::of(server.ip()),
-            states: WITH_PROCESS,
-            local_port: client.port(),
-            remote_port: server.port(),
-        };
-        let found = self.diag.sockets(&question)?;
-        let found = found.into_iter().find(|found| found.local == client && found.remote == server);
+        let found = self.diag.socket(protocol, client, server)?;
         Ok(found.filter(|found| found.inode != 0))
     }
 
-    /// The process that has a socket to a container.
-    fn owner(&self, protocol: Protocol, container: SocketAddr, inode: u32) -> Result<Option<DockerProxy>, Error> {
+    /// The process that has a socket to a container, with all its sockets.
+    fn owner(&self, protocol: Protocol, container: SocketAddr, inode: u32) -> Result<Option<Owner>, Error> {
         let candidates = self.proxies.iter().filter(|proxy| proxy.protocol == protocol && proxy.container == container);
         for proxy in candidates {
             match self.processes.sockets(proxy.process) {
-                Ok(sockets) if sockets.contains(&inode) => return Ok(Some(*proxy)),
+                Ok(sockets) if sockets.contains(&inode) => return Ok(Some((*proxy, sockets))),
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                    return Err(Error::of(Source::Processes, nix::errno::Errno::EACCES));
+                    return Err(Error::of(Source::Processes, Errno::EACCES));
                 }
                 Ok(_) | Err(_) => {}
             }

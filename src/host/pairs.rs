@@ -11,13 +11,14 @@
 //!   all of them come out even, and only those whose numbers nobody else has.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use ahash::{AHashMap, AHashSet};
 
 use super::diag::{Diag, ESTABLISHED, Family, Found, LISTEN, Question, SYN_SENT, WITH_PROCESS};
 use super::docker_proxy::DockerProxy;
 use super::processes::Processes;
-use super::{Error, Protocol, Tuple};
+use super::{Error, Protocol, Reached, Tuple};
 
 /// How often a look is repeated when sockets came and went meanwhile.
 const LOOKS: usize = 3;
@@ -27,7 +28,9 @@ const LOOKS: usize = 3;
 pub(super) struct Pairs(AHashMap<u32, Pair>);
 
 struct Pair {
-    process: u32,
+    proxy: DockerProxy,
+    /// The gateway's address and port.
+    inside: SocketAddr,
     outside_inode: u32,
     outside: Tuple,
 }
@@ -44,40 +47,49 @@ struct Look {
 impl Pairs {
     /// Forgets what belongs to processes that are not there any more.
     pub(super) fn retain(&mut self, is_there: impl Fn(u32) -> bool) {
-        self.0.retain(|_, pair| is_there(pair.process));
+        self.0.retain(|_, pair| is_there(pair.proxy.process));
     }
 
-    /// The client's connection to docker-proxy that led to its socket `inside`, from the client's side.
-    pub(super) fn outside(
+    /// What is certain already of docker-proxy's socket to the container.
+    pub(super) fn known(&self, inside: &Found) -> Option<Reached> {
+        let pair = self.0.get(&inside.inode).filter(|pair| pair.inside == inside.local)?;
+        Some(Reached::Published { host: pair.proxy.host, outside: Some(pair.outside) })
+    }
+
+    /// The client's connection to docker-proxy that led to its socket `inside`, from the client's side. `own` are the
+    /// inodes of the process's sockets a moment ago.
+    pub(super) fn find(
         &mut self,
         diag: &mut Diag,
         processes: &Processes,
         proxy: &DockerProxy,
-        inside: u32,
+        own: AHashSet<u32>,
+        inside: &Found,
     ) -> Result<Option<Tuple>, Error> {
-        let Some(first) = look(diag, processes, proxy)? else { return Ok(None) };
+        let Some((first, own)) = look(diag, processes, proxy, own)? else { return Ok(None) };
         self.forget_closed(proxy.process, &first);
-        if !self.0.contains_key(&inside) {
-            let mut found = pair_last(&self.unpaired(&first));
-            if found.is_empty()
-                && let Some(second) = look(diag, processes, proxy)?
-                && second == first
-            {
-                found = pair_by_bytes(&self.unpaired(&second));
+        let rest = self.unpaired(&first);
+        let mut found = pair_last(&rest);
+        if found.is_empty() {
+            found = pair_by_bytes(&rest);
+            // Nothing may have moved: sockets are not all looked at in the same moment.
+            if !found.is_empty() && look(diag, processes, proxy, own)?.is_none_or(|(second, _)| second != first) {
+                found.clear();
             }
-            self.0.extend(found.into_iter().map(|(opened, accepted)| {
-                // From docker-proxy's side the client is the remote end.
-                let outside = Tuple { source: accepted.remote, destination: accepted.local };
-                (opened.inode, Pair { process: proxy.process, outside_inode: accepted.inode, outside })
-            }));
         }
-        Ok(self.0.get(&inside).map(|pair| pair.outside))
+        for (opened, accepted) in found {
+            // From docker-proxy's side the client is the remote end.
+            let outside = Tuple { source: accepted.remote, destination: accepted.local };
+            let pair = Pair { proxy: *proxy, inside: opened.local, outside_inode: accepted.inode, outside };
+            self.0.insert(opened.inode, pair);
+        }
+        Ok(self.0.get(&inside.inode).map(|pair| pair.outside))
     }
 
     fn forget_closed(&mut self, process: u32, look: &Look) {
         let open: AHashSet<_> = look.accepted.iter().chain(&look.opened).map(|found| found.inode).collect();
         self.0.retain(|inside, pair| {
-            pair.process != process || open.contains(inside) && open.contains(&pair.outside_inode)
+            pair.proxy.process != process || open.contains(inside) && open.contains(&pair.outside_inode)
         });
     }
 
@@ -91,36 +103,34 @@ impl Pairs {
     }
 }
 
-/// `None` where sockets came or went each time.
-fn look(diag: &mut Diag, processes: &Processes, proxy: &DockerProxy) -> Result<Option<Look>, Error> {
-    let mut question = Question {
+/// The connections of a process and its sockets, which were `own` a moment ago. `None` where some came or went each time.
+fn look(
+    diag: &mut Diag,
+    processes: &Processes,
+    proxy: &DockerProxy,
+    mut own: AHashSet<u32>,
+) -> Result<Option<(Look, AHashSet<u32>)>, Error> {
+    let question = |family, local_port, remote_port| Question {
         protocol: Protocol::Tcp,
-        family: Family::of(proxy.container.ip()),
+        family,
         states: WITH_PROCESS,
-        local_port: 0,
-        remote_port: proxy.container.port(),
+        local_port,
+        remote_port,
     };
     for _ in 0..LOOKS {
-        let Some(before) = sockets(processes, proxy.process) else { return Ok(None) };
-        let mut all = diag.sockets(&question)?;
+        let mut all = diag.sockets(&question(Family::of(proxy.container.ip()), 0, proxy.container.port()))?;
         all.retain(|found| found.remote == proxy.container);
         let to_container = all.len();
-        (question.local_port, question.remote_port) = (proxy.host.port(), 0);
         for family in Family::BOTH {
-            question.family = family;
-            all.extend(diag.sockets(&question)?);
+            all.extend(diag.sockets(&question(family, proxy.host.port(), 0))?);
         }
-        (question.local_port, question.remote_port) = (0, proxy.container.port());
-        question.family = Family::of(proxy.container.ip());
-        if sockets(processes, proxy.process).as_ref() == Some(&before) {
-            return Ok(Some(sorted(&all, to_container, &before)));
+        let Ok(now) = processes.sockets(proxy.process) else { return Ok(None) };
+        if now == own {
+            return Ok(Some((sorted(&all, to_container, &own), own)));
         }
+        own = now;
     }
     Ok(None)
-}
-
-fn sockets(processes: &Processes, process: u32) -> Option<AHashSet<u32>> {
-    processes.sockets(process).ok().map(|inodes| inodes.into_iter().collect())
 }
 
 /// The process's sockets among all that were found, of which the first so many lead to the container.
