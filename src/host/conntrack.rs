@@ -1,7 +1,10 @@
 //! ctnetlink: the connections that the kernel tracks, as they begin and end.
 //!
-//! The kernel tells of a new connection when its first packet leaves the machine's forwarding, which is before the bridge
-//! shows that packet. `include/uapi/linux/netfilter/nfnetlink_conntrack.h`, `net/netfilter/nf_conntrack_netlink.c`.
+//! The kernel tells of a new connection when its first packet has passed its rules (`nf_conntrack_confirm`), which is
+//! when the bridge shows that packet, and before a tap has handed it over.
+//!
+//! Sources: `include/uapi/linux/netfilter/nfnetlink_conntrack.h`, `net/netfilter/nf_conntrack_netlink.c`. No sysctl is
+//! changed: `nf_conntrack_acct` and `_timestamp` would tell more, of every connection of the machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;

@@ -26,7 +26,7 @@ const ANY_INTERFACE_NO_COOKIE: [u8; 12] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0
 pub(super) const ESTABLISHED: u8 = 1;
 pub(super) const SYN_SENT: u8 = 2;
 pub(super) const LISTEN: u8 = 10;
-/// TIME_WAIT and NEW_SYN_RECV have no socket, and no process either.
+/// `TIME_WAIT` and `NEW_SYN_RECV` have no socket, and no process either.
 pub(super) const WITH_PROCESS: u32 = !(1 << 6 | 1 << 12);
 /// How many sockets are read at once.
 const MAX_SOCKETS: usize = 262_144;

@@ -194,24 +194,32 @@ mod tests {
         Some((proxy.protocol, proxy.host.to_string(), proxy.container.to_string()))
     }
 
-    fn some(protocol: Protocol, host: &str, container: &str) -> Option<(Protocol, String, String)> {
-        Some((protocol, host.to_owned(), container.to_owned()))
-    }
-
     #[test]
     fn the_arguments_of_every_docker_are_read() {
-        let old = "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8080 -container-ip 172.17.0.2 \
-                   -container-port 5000";
-        assert_eq!(parsed(old), some(Protocol::Tcp, "0.0.0.0:8080", "172.17.0.2:5000"));
-        let v6 =
-            "/usr/sbin/docker-proxy -proto udp -host-ip :: -host-port 9053 -container-ip fd00::2 -container-port 53";
-        assert_eq!(parsed(v6), some(Protocol::Udp, "[::]:9053", "[fd00::2]:53"));
-        let new = "docker-proxy -proto tcp -host-ip 127.0.0.1 -host-port 80 -container-ip 172.17.0.2 -container-port 80 \
-                   -use-listen-fd";
-        assert_eq!(parsed(new), some(Protocol::Tcp, "127.0.0.1:80", "172.17.0.2:80"));
-        let other =
-            "docker-proxy --use-listen-fd --host-port=80 --host-ip=:: -container-ip=172.17.0.2 -container-port=80";
-        assert_eq!(parsed(other), some(Protocol::Tcp, "[::]:80", "172.17.0.2:80"));
+        for (line, protocol, host, container) in [
+            // Docker 20.10, 28, and what Go's flag package would take as well.
+            (
+                "/usr/sbin/docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8080 -container-ip 172.17.0.2 \
+                 -container-port 5000",
+                Protocol::Tcp,
+                "0.0.0.0:8080",
+                "172.17.0.2:5000",
+            ),
+            (
+                "docker-proxy -proto udp -host-ip :: -host-port 9053 -container-ip fd00::2 -container-port 53 -use-listen-fd",
+                Protocol::Udp,
+                "[::]:9053",
+                "[fd00::2]:53",
+            ),
+            (
+                "docker-proxy --use-listen-fd --host-port=80 --host-ip=:: -container-ip=172.17.0.2 -container-port=80",
+                Protocol::Tcp,
+                "[::]:80",
+                "172.17.0.2:80",
+            ),
+        ] {
+            assert_eq!(parsed(line), Some((protocol, host.to_owned(), container.to_owned())), "{line}");
+        }
     }
 
     #[test]

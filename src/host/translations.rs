@@ -9,7 +9,7 @@ use ahash::AHashMap;
 use super::{Protocol, State, Translation, Tuple};
 use crate::time::Timestamp;
 
-/// How many translated connections are remembered unless told otherwise: some 25 MiB when full.
+/// How many translated connections are remembered unless told otherwise: some 40 MiB when full.
 pub const MAX_TRANSLATIONS: usize = 65_536;
 /// How long a connection is still told after the kernel forgot it: its last packets may wait to be shown.
 const KEPT: Duration = Duration::from_secs(10);

@@ -194,6 +194,27 @@ fn a_ping_out_of_a_container_is_known_by_its_identifier() {
 
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn the_host_s_own_addresses_are_translated_and_loopback_is_not() {
+    let _lab = lab();
+    let listening = Listening::begin();
+    // The gateway is the client then, without any docker-proxy.
+    for own in ["10.88.0.1:8080", "172.17.0.1:8080"] {
+        let held = Held::open(own);
+        assert_eq!(held.seen, held.tuple().source, "the server sees the client's own port");
+        let told = listening.until("the connection", |told| told.original == held.tuple());
+        assert_eq!(told.after(), Tuple { source: held.seen, destination: server(5000) });
+        let mut proxies = DockerProxies::open().expect("the processes");
+        assert_eq!(proxies.reached(Protocol::Tcp, held.seen, server(5000)), Ok(Reached::Gone));
+    }
+    let held = Held::open("127.0.0.1:8080");
+    let told = listening.until("the connection", |told| told.original == held.tuple());
+    assert!(!told.is_translated(), "docker-proxy has it");
+    let told = listening.until("docker-proxy's own", |told| told.original.source == held.seen);
+    assert!(!told.is_translated());
+}
+
+#[test]
+#[ignore = "needs a Docker engine and root; run by .ci/run"]
 fn events_that_are_lost_are_counted_and_the_table_is_read_again() {
     let _lab = lab();
     let mut conntrack = Conntrack::open().expect("ctnetlink");
@@ -427,7 +448,7 @@ fn short_connections_are_asked_for_as_the_kernel_tells_them() {
 
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn an_event_is_there_before_the_bridge_shows_its_packet() {
+fn an_event_is_there_a_moment_after_its_packet() {
     let _lab = lab();
     let listening = Listening::begin();
     let mut tcpdump = Command::new("tcpdump")
