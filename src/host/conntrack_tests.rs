@@ -123,7 +123,6 @@ fn without_the_right_to_it_the_error_says_so() {
                 true => ["CAP_NET_ADMIN", "modprobe nf_conntrack_netlink"].iter().any(|remedy| said.contains(remedy)),
                 false => said.contains("from this user namespace"),
             };
-            println!("{said}");
             assert!(remedy && said.contains("the daemon's list"), "{said}");
         }
     }
