@@ -1,7 +1,7 @@
 //! ctnetlink: the connections that the kernel tracks, as they begin and end.
 //!
 //! The kernel tells of a new connection when its first packet has passed its rules (`nf_conntrack_confirm`), which is
-//! when the bridge shows that packet, and before a tap has handed it over.
+//! when the bridge shows that packet; as a rule that is before a tap has handed it over.
 //!
 //! Sources: `include/uapi/linux/netfilter/nfnetlink_conntrack.h`, `net/netfilter/nf_conntrack_netlink.c`. No sysctl is
 //! changed: `nf_conntrack_acct` and `_timestamp` would tell more, of every connection of the machine.
