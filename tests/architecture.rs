@@ -29,6 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("docker", &["address", "time"]),
     ("topology", &["address", "time", "capture", "docker"]),
     ("doctor", &["capture", "docker"]),
+    ("host", &["address", "time"]),
     ("decode", &["address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
