@@ -21,7 +21,7 @@ use crate::docker::Directory;
 use crate::time::Timestamp;
 use crate::track::event::{Event, Place, Subject};
 use learned::Learned;
-use names::Names;
+use names::{Names, Spot};
 
 /// One end of an event, as people call it.
 #[derive(Clone, Debug)]
@@ -98,20 +98,28 @@ impl Namer {
         }
     }
 
+    /// The name of the Docker network that is seen there: the tap's, or the one inside a tunnel.
+    pub fn network(&self, place: Place) -> Option<&str> {
+        match place.vni {
+            Some(vni) => self.sources.get(&source(place.tap))?.network_of_vni(vni),
+            None => self.taps.get(&place.tap)?.network.as_deref(),
+        }
+    }
+
     /// What an end is called at that place and time.
     pub fn party(&self, end: Endpoint, mac: Option<MacAddr>, place: Place, at: Timestamp) -> Party<'_> {
-        let tap = self.taps.get(&place.tap);
+        let spot = Spot { tap: self.taps.get(&place.tap), vni: place.vni };
         let names = self.sources.get(&source(place.tap));
-        let container = names.and_then(|names| names.container(end.address, mac, tap, at));
+        let container = names.and_then(|names| names.container(end.address, mac, spot, at));
         let network = names.and_then(|names| match container {
-            Some(container) => names.container_network(container, end.address, tap),
-            None => names.network_name(end.address, tap),
+            Some(container) => names.container_network(container, end.address, spot),
+            None => names.network_name(end.address, spot),
         });
         let name = match container {
             _ if self.numeric => None,
             Some(container) => Some(container.name.as_str()),
             None => {
-                let known = names.map_or_else(|| nobodys_name(end.address), |names| names.other_name(end.address, tap));
+                let known = names.map_or_else(|| nobodys_name(end.address), |names| names.other_name(end.address, spot));
                 known.or_else(|| self.learned.get(&end.address))
             }
         };

@@ -30,7 +30,7 @@ fn namer(numeric: bool) -> Namer {
 }
 
 fn name_on(tap: u32, address: &str) -> String {
-    let place = Place { tap: TapId(tap), if_index: 0 };
+    let place = Place { tap: TapId(tap), ..Place::default() };
     let end = Endpoint::host(address.parse().unwrap());
     namer(false).party(end, None, place, Timestamp::from_parts(1_795_000_000, 0)).name.into_owned()
 }

@@ -9,7 +9,7 @@ use crate::decode::{describe, dns, ip};
 use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Notice, Outcome,
+    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice, Outcome,
     Place, Remaining, Stage, Subject, What,
 };
 
@@ -24,6 +24,18 @@ pub fn write(event: &Event<'_>, namer: &Namer, short: bool, out: &mut String) ->
             out.push_str(&packet.words);
             Ok(())
         }
+    }
+}
+
+/// Writes the tunnel that an event was seen in, if there was one: `vxlan 4097, node 10.88.0.1 → 10.88.0.2`.
+pub fn tunnel(event: &Event<'_>, out: &mut String) -> fmt::Result {
+    let Some(vni) = event.place().vni else { return Ok(()) };
+    write!(out, "vxlan {vni}")?;
+    match event.nodes() {
+        Nodes { client: Some(client), server: Some(server) } => write!(out, ", node {client} → {server}"),
+        Nodes { client: Some(client), server: None } => write!(out, ", from node {client}"),
+        Nodes { client: None, server: Some(server) } => write!(out, ", to node {server}"),
+        Nodes { client: None, server: None } => Ok(()),
     }
 }
 

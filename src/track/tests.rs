@@ -249,7 +249,7 @@ fn datagrams_end_when_nothing_comes_for_a_while() {
 
 #[test]
 fn at_the_caps_the_oldest_goes_and_is_counted() {
-    let mut scene = Scene::with(Limits { flows: 2, pending: 2, streams: 0 });
+    let mut scene = Scene::with(Limits { flows: 2, pending: 2, streams: 0, ..Limits::default() });
     for n in 0..4 {
         scene.see(u64::from(n), &ping(false, n));
         scene.see(u64::from(n), &udp(B, A, (41000 + n, 9999), b"x"));
