@@ -1,14 +1,20 @@
 use super::*;
 use crate::capture::LinkType;
+use crate::decode::Vni;
 use crate::docker::read_snapshot;
 
 const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","host_addresses":["10.88.0.1"],
  "networks":[{"id":"aa","name":"my_bridge","driver":"bridge","interface":"br-aa","subnets":["172.18.0.0/16"],
    "gateways":["172.18.0.1"],"name_service":true,"internal":false},
   {"id":"bb","name":"other","driver":"macvlan","interface":null,"subnets":["10.99.0.0/24"],"gateways":["10.99.0.1"],
-   "name_service":true,"internal":false}],
+   "name_service":true,"internal":false},
+  {"id":"ov","name":"my_overlay","driver":"overlay","interface":null,"subnets":["172.18.0.0/24"],
+   "gateways":["172.18.0.1"],"name_service":true,"internal":false,"scope":"swarm",
+   "options":{"com.docker.network.driver.overlay.vxlanid_list":"4097,4099"}}],
  "containers":[{"id":"c1","name":"container_a","image":"busybox","project":null,"service":null,
-   "endpoints":[{"network":"aa","addresses":["172.18.0.2"],"mac":"02:42:ac:12:00:02","aliases":["db"]}],"published":[]}]}"#;
+   "endpoints":[{"network":"aa","addresses":["172.18.0.2"],"mac":"02:42:ac:12:00:02","aliases":["db"]}],"published":[]},
+  {"id":"c2","name":"ov_a","image":"busybox","project":null,"service":null,
+   "endpoints":[{"network":"ov","addresses":["172.18.0.5"],"mac":"02:42:ac:12:00:05","aliases":[]}],"published":[]}]}"#;
 
 fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
     Tap {
@@ -70,4 +76,37 @@ fn numeric_keeps_addresses_but_knows_the_container() {
     let end = Endpoint::socket("172.18.0.2".parse().unwrap(), 80);
     let party = namer.party(end, None, Place::default(), Timestamp::MAX);
     assert_eq!((party.name.as_ref(), party.container_id, party.network), ("172.18.0.2", Some("c1"), Some("my_bridge")));
+}
+
+/// Who has an address on tap 0, outside of tunnels or inside one, its network, and the network there.
+fn seen_in(vni: Option<u32>, address: &str) -> (String, Option<String>, Option<String>) {
+    let namer = namer(false);
+    let place = Place { vni: vni.map(Vni::new), ..Place::default() };
+    let end = Endpoint::host(address.parse().unwrap());
+    let party = namer.party(end, None, place, Timestamp::from_parts(1_795_000_000, 0));
+    let owned = |name: Option<&str>| name.map(str::to_owned);
+    (party.name.to_string(), owned(party.network), owned(namer.network(place)))
+}
+
+#[test]
+fn inside_a_tunnel_names_are_those_of_its_own_network() {
+    for (vni, address, name, network) in [
+        (None, "172.18.0.2", "container_a", "my_bridge"),
+        (None, "172.18.0.5", "172.18.0.5", "my_bridge"),
+        (Some(4097), "172.18.0.2", "172.18.0.2", "my_overlay"),
+        (Some(4097), "172.18.0.5", "ov_a", "my_overlay"),
+        (Some(4099), "172.18.0.5", "ov_a", "my_overlay"),
+        (Some(4099), "172.18.0.1", "gateway", "my_overlay"),
+    ] {
+        let network = Some(network.to_owned());
+        assert_eq!(seen_in(vni, address), (name.to_owned(), network.clone(), network), "{address} in {vni:?}");
+    }
+}
+
+#[test]
+fn a_tunnel_of_a_network_that_the_daemon_does_not_know_keeps_its_addresses() {
+    for address in ["172.18.0.2", "172.18.0.5", "172.18.0.1", "10.88.0.1", "172.18.255.255"] {
+        assert_eq!(seen_in(Some(5000), address), (address.to_owned(), None, None));
+    }
+    assert_eq!(seen_in(Some(5000), "255.255.255.255").0, "broadcast");
 }

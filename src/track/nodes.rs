@@ -110,3 +110,115 @@ impl Sink for WithNodes<'_> {
         self.sink.event(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Limits, Tracker};
+    use super::*;
+    use crate::decode::testing::{ethernet, vxlan_between};
+    use crate::decode::{Vni, decode};
+    use crate::time::Timestamp;
+
+    /// The nodes: 10.88.0.1 and 10.88.0.2, and others by their last octet.
+    fn node(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([10, 88, 0, last]))
+    }
+
+    /// An echo request from container 5 to container 6, or the reply.
+    fn ping(reply: bool, sequence: u16) -> Vec<u8> {
+        let (from, to) = if reply { (6, 5) } else { (5, 6) };
+        let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, from], [2, 0, 0, 0, 0, to]);
+        let builder = builder.ipv4([10, 0, 1, from], [10, 0, 1, to], 64);
+        let builder =
+            if reply { builder.icmpv4_echo_reply(7, sequence) } else { builder.icmpv4_echo_request(7, sequence) };
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, &[0; 56]).unwrap();
+        bytes
+    }
+
+    fn in_tunnel(nodes: [u8; 2], vni: u32, frame: &[u8]) -> Vec<u8> {
+        vxlan_between(nodes, 4789, vni, frame)
+    }
+
+    /// What is told of these frames, a millisecond apart: latency in milliseconds, VNI, nodes.
+    type Told = (Option<u128>, Option<u32>, Nodes);
+
+    fn told(tracker: &mut Tracker, frames: &[Vec<u8>]) -> Vec<Told> {
+        let mut told = Vec::new();
+        let mut sink = |event: Event<'_>| {
+            let Event::Exchange(exchange) = &event else { panic!("{event:?}") };
+            let latency = exchange.latency().map(|latency| latency.as_millis());
+            told.push((latency, event.place().vni.map(Vni::number), event.nodes()));
+        };
+        for (number, bytes) in (1..).zip(frames) {
+            let at = Timestamp::from_nanos(1_000_000_000_000 + number * 1_000_000);
+            tracker.observe(&decode(&ethernet(bytes, number, at)), &mut sink);
+        }
+        tracker.finish(&mut sink);
+        told
+    }
+
+    #[test]
+    fn a_ping_through_a_tunnel_has_the_nodes_of_both_ends() {
+        let frames = [in_tunnel([1, 2], 4097, &ping(false, 0)), in_tunnel([2, 1], 4097, &ping(true, 0))];
+        let nodes = Nodes { client: node(1), server: node(2) };
+        assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(Some(1), Some(4097), nodes)]);
+    }
+
+    #[test]
+    fn the_node_of_one_that_never_answers_is_where_the_question_went() {
+        let frames = [in_tunnel([1, 2], 4097, &ping(false, 0))];
+        let nodes = Nodes { client: node(1), server: node(2) };
+        assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(None, Some(4097), nodes)]);
+    }
+
+    #[test]
+    fn one_that_moves_is_behind_its_new_node() {
+        let frames = [
+            in_tunnel([1, 2], 4097, &ping(false, 0)),
+            in_tunnel([2, 1], 4097, &ping(true, 0)),
+            in_tunnel([1, 3], 4097, &ping(false, 1)),
+            in_tunnel([3, 1], 4097, &ping(true, 1)),
+        ];
+        let told = told(&mut Tracker::new(Limits::default()), &frames);
+        let servers: Vec<_> = told.iter().map(|(_, _, nodes)| nodes.server).collect();
+        assert_eq!(servers, [node(2), node(3)]);
+    }
+
+    #[test]
+    fn networks_inside_and_outside_of_tunnels_never_meet() {
+        // The same packet in two networks and outside: only the third has its reply.
+        let frames = [
+            in_tunnel([1, 2], 4097, &ping(false, 0)),
+            in_tunnel([1, 2], 4098, &ping(false, 0)),
+            ping(false, 0),
+            ping(true, 0),
+        ];
+        let mut told = told(&mut Tracker::new(Limits::default()), &frames);
+        told.sort_by_key(|(_, vni, _)| *vni);
+        let nodes = Nodes { client: node(1), server: node(2) };
+        assert_eq!(
+            told,
+            [(Some(1), None, Nodes::default()), (None, Some(4097), nodes), (None, Some(4098), nodes)]
+        );
+    }
+
+    #[test]
+    fn a_group_is_behind_no_node() {
+        let mut question = ping(false, 0);
+        question[..6].copy_from_slice(&[0xff; 6]);
+        let frames = [in_tunnel([1, 2], 4097, &question)];
+        let nodes = Nodes { client: node(1), server: None };
+        assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(None, Some(4097), nodes)]);
+    }
+
+    #[test]
+    fn at_the_cap_the_oldest_is_forgotten_and_counted() {
+        let mut tracker = Tracker::new(Limits { nodes: 2, ..Limits::default() });
+        let frames = [1, 2, 3].map(|vni| in_tunnel([1, 2], vni, &ping(false, 0)));
+        let told = told(&mut tracker, &frames);
+        assert_eq!(tracker.counters().evicted_nodes, 4);
+        let known: Vec<_> = told.iter().map(|(_, vni, nodes)| (*vni, nodes.client.is_some())).collect();
+        assert_eq!(known, [(Some(1), false), (Some(2), false), (Some(3), true)]);
+    }
+}

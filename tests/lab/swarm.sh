@@ -3,8 +3,9 @@
 # another machine (lab.sh). Between them an overlay network is VXLAN on UDP 4789 between 10.88.0.1 and 10.88.0.2, which
 # is seen on the cable bridgetap-lab.
 #
-#   swarm.sh up      after `lab.sh up`: begins with a `down`; returns when a container reaches the other node's
-#   swarm.sh down    removes every trace, after a half-finished `up` too; `lab.sh down` does it as well
+#   swarm.sh up [PORT]  after `lab.sh up`: begins with a `down`; returns when a container reaches the other node's;
+#                       PORT is where the nodes carry overlay networks instead of 4789
+#   swarm.sh down       removes every trace, after a half-finished `up` too; `lab.sh down` does it as well
 #
 # On the network my_overlay: ov_a on this machine, ov_remote with a web server on the other. A command for the other
 # node's engine: docker -H unix:///var/lib/bridgetap-lab-node2/docker.sock
@@ -69,11 +70,12 @@ start_engine() {
   docker save "$busybox" | remote load >/dev/null
 }
 
+# start_swarm PORT
 start_swarm() {
   # Made before the swarm would make it, so that it has the label, and lab.sh removes it.
   docker network create --label "$label" -o com.docker.network.bridge.name="$gateway_bridge" \
     -o com.docker.network.bridge.enable_icc=false "$gateway_bridge" >/dev/null
-  docker swarm init --advertise-addr "$host_address" --listen-addr "$host_address" >/dev/null
+  docker swarm init --advertise-addr "$host_address" --listen-addr "$host_address" --data-path-port "$1" >/dev/null
   remote swarm join --token "$(docker swarm join-token -q worker)" --advertise-addr "$outside_address" \
     --listen-addr "$outside_address" "$host_address" >/dev/null
 }
@@ -83,7 +85,7 @@ up() {
   refuse_strangers
   down
   start_engine
-  start_swarm
+  start_swarm "${1:-4789}"
   docker network create --label "$label" -d overlay --attachable "$network" >/dev/null
   docker run -dit --pull=never --label "$label" --name ov_a --network "$network" "$busybox" sh >/dev/null
   remote run -d --pull=never --label "$label" --name ov_remote --network "$network" "$busybox" \
@@ -123,7 +125,7 @@ down() {
 [ "$(id -u)" = 0 ] || die 'run it as root'
 docker info >/dev/null 2>&1 || die 'no Docker daemon answers (try: docker info)'
 case ${1:-} in
-  up) [ $# = 1 ] && up ;;
-  down) [ $# = 1 ] && down ;;
-  *) die 'usage: swarm.sh up | down' ;;
+  up) shift; up "$@" ;;
+  down) down ;;
+  *) die 'usage: swarm.sh up [PORT] | down' ;;
 esac

@@ -21,6 +21,7 @@ mod failures;
 mod lab;
 mod load;
 mod lookups;
+mod overlay;
 mod pings;
 mod watching;
 mod web;
