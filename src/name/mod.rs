@@ -119,7 +119,8 @@ impl Namer {
             _ if self.numeric => None,
             Some(container) => Some(container.name.as_str()),
             None => {
-                let known = names.map_or_else(|| nobodys_name(end.address), |names| names.other_name(end.address, spot));
+                let known =
+                    names.map_or_else(|| nobodys_name(end.address), |names| names.other_name(end.address, spot));
                 known.or_else(|| self.learned.get(&end.address))
             }
         };

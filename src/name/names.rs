@@ -60,10 +60,11 @@ impl Names {
         }
         let network = self.network_id(spot);
         let found = directory.container_at(network, address, at).or_else(|| {
-            // An address of another network, asked for on this one, is still the other network's container.
+            // An address of another network, asked for on this one, is still the other network's container; but nothing
+            // from outside is inside a tunnel.
             let network = directory.network(network?)?;
             let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
-            if is_ours { None } else { directory.container_at(None, address, at) }
+            if is_ours || spot.vni.is_some() { None } else { directory.container_at(None, address, at) }
         });
         match (found, address, mac) {
             (None, IpAddr::V6(v6), Some(mac)) if v6.is_unicast_link_local() => {

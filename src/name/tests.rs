@@ -13,6 +13,8 @@ const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","
    "options":{"com.docker.network.driver.overlay.vxlanid_list":"4097,4099"}}],
  "containers":[{"id":"c1","name":"container_a","image":"busybox","project":null,"service":null,
    "endpoints":[{"network":"aa","addresses":["172.18.0.2"],"mac":"02:42:ac:12:00:02","aliases":["db"]}],"published":[]},
+  {"id":"c3","name":"container_c","image":"busybox","project":null,"service":null,
+   "endpoints":[{"network":"aa","addresses":["172.18.7.7"],"mac":null,"aliases":[]}],"published":[]},
   {"id":"c2","name":"ov_a","image":"busybox","project":null,"service":null,
    "endpoints":[{"network":"ov","addresses":["172.18.0.5"],"mac":"02:42:ac:12:00:05","aliases":[]}],"published":[]}]}"#;
 
@@ -101,6 +103,9 @@ fn inside_a_tunnel_names_are_those_of_its_own_network() {
         let network = Some(network.to_owned());
         assert_eq!(seen_in(vni, address), (name.to_owned(), network.clone(), network), "{address} in {vni:?}");
     }
+    // Outside of the overlay's subnet, where my_bridge has a container.
+    assert_eq!(seen_in(Some(4097), "172.18.7.7").0, "172.18.7.7");
+    assert_eq!(seen_in(None, "172.18.7.7").0, "container_c");
 }
 
 #[test]

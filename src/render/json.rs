@@ -122,12 +122,7 @@ struct Tunnel {
 impl Tunnel {
     fn new(vni: Vni, nodes: Nodes) -> Self {
         let text = |node: Option<std::net::IpAddr>| node.map(crate::address::text);
-        Self {
-            r#type: "vxlan",
-            vni: vni.number(),
-            client_node: text(nodes.client),
-            server_node: text(nodes.server),
-        }
+        Self { r#type: "vxlan", vni: vni.number(), client_node: text(nodes.client), server_node: text(nodes.server) }
     }
 }
 

@@ -228,7 +228,8 @@ impl Tcp {
 
 impl Totals {
     fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, evicted_nodes, .. } = self.counters;
+        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, evicted_nodes, .. } =
+            self.counters;
         write!(out, "{}", Count(packets + self.undecoded_packets(), "packet"))?;
         if let Some(drops) = self.drops {
             write!(out, ", {} dropped by the kernel", drops.kernel)?;

@@ -9,8 +9,8 @@ use crate::decode::{describe, dns, ip};
 use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice, Outcome,
-    Place, Remaining, Stage, Subject, What,
+    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
+    Outcome, Place, Remaining, Stage, Subject, What,
 };
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.

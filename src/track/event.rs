@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::address::MacAddr;
 use crate::capture::TapId;
 use crate::decode::dns;
-use crate::decode::tunnel::Vni;
 use crate::decode::icmp::{Quoted, Reason};
 use crate::decode::message::{Endpoint, ProtocolId};
+use crate::decode::tunnel::Vni;
 use crate::time::Timestamp;
 
 /// Where a packet was seen: inside it an address means one thing, and copies of a packet do not meet.

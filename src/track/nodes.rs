@@ -5,13 +5,14 @@
 //! table of its own and looked up when an event is told, so that what is remembered of each flow does not grow by two
 //! addresses that nearly all flows do not have.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
 use super::event::{Ends, Event, Nodes, Place};
 use super::table::Table;
 use super::{Counters, Sink};
 use crate::address::MacAddr;
 use crate::decode::{Packet, Tunnel};
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 /// An entry moves to the end of its list at most this often; the order is exact to that.
 const MOVE_EVERY: Duration = Duration::from_secs(1);
@@ -120,8 +121,8 @@ mod tests {
     use crate::time::Timestamp;
 
     /// The nodes: 10.88.0.1 and 10.88.0.2, and others by their last octet.
-    fn node(last: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([10, 88, 0, last]))
+    fn node(last: u8) -> IpAddr {
+        IpAddr::from([10, 88, 0, last])
     }
 
     /// An echo request from container 5 to container 6, or the reply.
@@ -161,14 +162,14 @@ mod tests {
     #[test]
     fn a_ping_through_a_tunnel_has_the_nodes_of_both_ends() {
         let frames = [in_tunnel([1, 2], 4097, &ping(false, 0)), in_tunnel([2, 1], 4097, &ping(true, 0))];
-        let nodes = Nodes { client: node(1), server: node(2) };
+        let nodes = Nodes { client: Some(node(1)), server: Some(node(2)) };
         assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(Some(1), Some(4097), nodes)]);
     }
 
     #[test]
     fn the_node_of_one_that_never_answers_is_where_the_question_went() {
         let frames = [in_tunnel([1, 2], 4097, &ping(false, 0))];
-        let nodes = Nodes { client: node(1), server: node(2) };
+        let nodes = Nodes { client: Some(node(1)), server: Some(node(2)) };
         assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(None, Some(4097), nodes)]);
     }
 
@@ -182,7 +183,7 @@ mod tests {
         ];
         let told = told(&mut Tracker::new(Limits::default()), &frames);
         let servers: Vec<_> = told.iter().map(|(_, _, nodes)| nodes.server).collect();
-        assert_eq!(servers, [node(2), node(3)]);
+        assert_eq!(servers, [Some(node(2)), Some(node(3))]);
     }
 
     #[test]
@@ -196,11 +197,8 @@ mod tests {
         ];
         let mut told = told(&mut Tracker::new(Limits::default()), &frames);
         told.sort_by_key(|(_, vni, _)| *vni);
-        let nodes = Nodes { client: node(1), server: node(2) };
-        assert_eq!(
-            told,
-            [(Some(1), None, Nodes::default()), (None, Some(4097), nodes), (None, Some(4098), nodes)]
-        );
+        let nodes = Nodes { client: Some(node(1)), server: Some(node(2)) };
+        assert_eq!(told, [(Some(1), None, Nodes::default()), (None, Some(4097), nodes), (None, Some(4098), nodes)]);
     }
 
     #[test]
@@ -208,7 +206,7 @@ mod tests {
         let mut question = ping(false, 0);
         question[..6].copy_from_slice(&[0xff; 6]);
         let frames = [in_tunnel([1, 2], 4097, &question)];
-        let nodes = Nodes { client: node(1), server: None };
+        let nodes = Nodes { client: Some(node(1)), server: None };
         assert_eq!(told(&mut Tracker::new(Limits::default()), &frames), [(None, Some(4097), nodes)]);
     }
 

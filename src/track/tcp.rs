@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::event::{Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Place, Remaining, Seen, Side, Stage};
+use super::event::{
+    Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Place, Remaining, Seen, Side, Stage,
+};
 use super::segment::Half;
 use super::stream::Stream;
 use super::table::{Slot, Table};

@@ -117,25 +117,3 @@ fn a_swarm_may_carry_its_overlays_on_another_port() {
     let _lab = swarm(&["7777"]);
     assert_pings_are_told(Watching::json(&[WIRE]), 7777);
 }
-
-#[test]
-#[ignore = "needs a Docker engine and root; run by .ci/run"]
-fn an_encrypted_overlay_is_counted_and_not_guessed_at() {
-    let lab = swarm(&[]);
-    lab.network("my_secret", &["-d", "overlay", "--attachable", "--opt", "encrypted"]);
-    lab.run("secret_a", &["--network", "my_secret"], &["bridgetap-lab-busybox", "sleep", "1000"]);
-    let image = ["bridgetap-lab-busybox", "sleep", "1000"];
-    remote(&[&["run", "-d", "--stop-timeout=0", "--name", "secret_b", "--network", "my_secret"][..], &image].concat());
-    let server = remote_address("secret_b", "my_secret");
-    // The nodes agree on their keys first.
-    super::lab::eventually("an encrypted ping", || {
-        replies(&exec("secret_a", &format!("ping -c 1 -W 1 {server}"))).len() == 1
-    });
-    let watching = Watching::json(&[WIRE]);
-    let printed = exec("secret_a", &format!("ping -c 3 -i 0.2 {server}"));
-    let ended = watching.end();
-    assert_eq!(replies(&printed).len(), 3, "{printed}");
-    // A request and a reply each.
-    assert_eq!(ended.summary()["passed_over"]["ESP"], 6, "{}", ended.text);
-    assert_eq!(ended.filter(|object| object["kind"] == "ping"), Vec::<Value>::new());
-}
