@@ -15,18 +15,15 @@ use crate::capture::{Frame, LinkType};
 pub struct Vni(NonZeroU32);
 
 impl Vni {
-    /// Set in what is kept, so that a number of 0 is one too, and "no tunnel" takes no room.
-    const MARK: NonZeroU32 = NonZeroU32::MIN.saturating_mul(NonZeroU32::MIN.saturating_add(0x00ff_ffff));
-
     /// The network of that number; only the lower 24 bits count.
     pub const fn new(number: u32) -> Self {
-        // MARK is 0x0100_0000.
-        Self(Self::MARK.saturating_add(number & 0x00ff_ffff))
+        // One more is kept, so that 0 is a number too, and `None` takes no room beside it.
+        Self(NonZeroU32::MIN.saturating_add(number & 0x00ff_ffff))
     }
 
     /// The number, 0 to 16,777,215.
     pub const fn number(self) -> u32 {
-        self.0.get() & 0x00ff_ffff
+        self.0.get() - 1
     }
 }
 
