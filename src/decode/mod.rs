@@ -149,11 +149,14 @@ impl std::fmt::Display for Stop {
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].
 pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
-    let packet = untunnelled(frame);
-    tunnel::open(frame, &packet).unwrap_or(packet)
+    let mut packet = untunnelled(frame);
+    // In place: a packet is large, and nearly all are in no tunnel.
+    tunnel::open(frame, &mut packet);
+    packet
 }
 
 /// Reads a frame without looking for a tunnel.
+#[inline]
 fn untunnelled<'a>(frame: &Frame<'a>) -> Packet<'a> {
     let (link, payload, mut stop) = link::read(frame);
     let network = match (payload, link.ethertype) {

@@ -15,19 +15,25 @@ const HEADER: usize = 8;
 /// Octets of an Ethernet header without tags.
 const ETHERNET: usize = 14;
 
+/// Whether a datagram is worth reading as VXLAN: the two comparisons that other traffic costs.
+#[inline]
+pub(super) fn may_be(udp: &Udp<'_>) -> bool {
+    is_own_port(udp.destination_port) || udp.payload.first() == Some(&VNI_VALID)
+}
+
+const fn is_own_port(port: u16) -> bool {
+    matches!(port, PORT | LINUX_PORT)
+}
+
 /// The VNI and the frame that a datagram carries; `None` where it is not VXLAN.
 ///
 /// On VXLAN's own ports the flag that says that the VNI is valid is enough: other flags belong to extensions of the
 /// header, which keep its length. `docker swarm init --data-path-port` may choose any port; there, nothing in the
 /// header may be amiss, and the frame must fill the datagram to the byte.
 pub(super) fn read<'a>(udp: &Udp<'a>) -> Option<(Vni, &'a [u8])> {
-    let own_port = matches!(udp.destination_port, PORT | LINUX_PORT);
-    if !own_port && udp.payload.first() != Some(&VNI_VALID) {
-        return None;
-    }
     let (header, frame) = udp.payload.split_first_chunk::<HEADER>()?;
     let vni = Vni::new(u32::from_be_bytes([0, header[4], header[5], header[6]]));
-    let carries = if own_port {
+    let carries = if is_own_port(udp.destination_port) {
         header[0] & VNI_VALID != 0
     } else {
         matches!(header, [VNI_VALID, 0, 0, 0, _, _, _, 0]) && fills(frame, udp.payload_len.checked_sub(HEADER)?)

@@ -209,17 +209,19 @@ impl<W: Write> TextWriter<W> {
         let _ = write!(self.line, "{:#}", said.style);
     }
 
-    /// The tunnel, behind the time: it is a detail, and most lines have none. Short lines have it where it fits.
+    /// The tunnel, behind the time: it is a detail, and most lines have none. Where it does not fit, its number alone;
+    /// else nothing.
     fn tunnel(&mut self, tunnel: &str) {
         if tunnel.is_empty() {
             return;
         }
         let last = self.line.rsplit('\n').next().map_or(0, shown_columns);
-        let fits = match self.layout.width {
+        let fits = |tunnel: &&str| match self.layout.width {
             Some(width) => last + 2 + columns(tunnel) <= width,
             None => !is_short(self.layout),
         };
-        if fits {
+        let number = tunnel.split(',').next().unwrap_or_default();
+        if let Some(tunnel) = [tunnel, number].into_iter().find(fits) {
             pad(&mut self.line, 2);
             let dim = self.style(Style::new().dimmed());
             self.styled(dim, |this| this.line.push_str(tunnel));
