@@ -149,15 +149,11 @@ impl std::fmt::Display for Stop {
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].
 pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
-    let mut packet = untunnelled(frame);
-    // In place: a packet is large, and nearly all are in no tunnel.
-    tunnel::open(frame, &mut packet);
-    packet
+    read(frame, true)
 }
 
-/// Reads a frame without looking for a tunnel.
-#[inline]
-fn untunnelled<'a>(frame: &Frame<'a>) -> Packet<'a> {
+/// Reads a frame, and what is inside where it is a tunnel's and `opens_tunnels`.
+fn read<'a>(frame: &Frame<'a>, opens_tunnels: bool) -> Packet<'a> {
     let (link, payload, mut stop) = link::read(frame);
     let network = match (payload, link.ethertype) {
         (Some(payload), link::ETHERTYPE_ARP) => arp::read(payload, &mut stop).map_or(Network::Other, Network::Arp),
@@ -167,6 +163,10 @@ fn untunnelled<'a>(frame: &Frame<'a>) -> Packet<'a> {
         }
         _ => Network::Other,
     };
+    // Before the packet is put together: it is large, and nearly none is in a tunnel.
+    if opens_tunnels && let Some(inside) = tunnel::open(frame, &link, &network) {
+        return inside;
+    }
     let Frame { number, at, wire_len, tap, .. } = *frame;
     Packet { number, at, wire_len, tap, tunnel: None, link, network, stop }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use super::{Ip, Link, Network, Packet, Transport, untunnelled, vxlan};
+use super::{Ip, Link, Network, Packet, Transport, Udp, read, vxlan};
 use crate::capture::{Frame, LinkType};
 
 /// The number of a network inside tunnels, 24 bits: VXLAN's network identifier (RFC 7348, 5).
@@ -50,33 +50,28 @@ pub struct Tunnel {
     pub destination: IpAddr,
 }
 
-/// Puts the packet inside in the place of `outer`, where that is a tunnel's and the ends inside can be told; else it
-/// stays the datagram that it is.
+/// The packet inside, where the network layer of a frame is a tunnel's and the ends inside can be told.
 #[inline]
-pub(super) fn open<'a>(frame: &Frame<'a>, outer: &mut Packet<'a>) {
-    if let Network::Ip(Ip { transport: Transport::Udp(udp), .. }) = &outer.network
-        && vxlan::may_be(udp)
-    {
-        open_vxlan(frame, outer);
-    }
+pub(super) fn open<'a>(frame: &Frame<'a>, link: &Link, network: &Network<'a>) -> Option<Packet<'a>> {
+    let Network::Ip(ip) = network else { return None };
+    let Transport::Udp(udp) = &ip.transport else { return None };
+    if vxlan::may_be(udp) { open_vxlan(frame, link, ip, udp) } else { None }
 }
 
 #[inline(never)]
-fn open_vxlan<'a>(frame: &Frame<'a>, outer: &mut Packet<'a>) {
-    let Network::Ip(ip) = outer.network else { return };
-    let Transport::Udp(udp) = ip.transport else { return };
-    let Some((vni, inside)) = vxlan::read(&udp) else { return };
+fn open_vxlan<'a>(frame: &Frame<'a>, link: &Link, ip: &Ip<'a>, udp: &Udp<'a>) -> Option<Packet<'a>> {
+    let (vni, inside) = vxlan::read(udp)?;
     // As much of the frame inside is missing as of the one around it.
     let missing = udp.payload_len.saturating_sub(udp.payload.len());
     let wire_len = u32::try_from(inside.len() + missing).unwrap_or(u32::MAX);
-    let inner = untunnelled(&Frame { bytes: inside, wire_len, link: LinkType::ETHERNET, ..*frame });
-    if matches!(inner.network, Network::Other) && inner.stop.is_some() {
-        return;
+    let mut packet = read(&Frame { bytes: inside, wire_len, link: LinkType::ETHERNET, ..*frame }, false);
+    if matches!(packet.network, Network::Other) && packet.stop.is_some() {
+        return None;
     }
-    outer.link = Link { if_index: outer.link.if_index, ..inner.link };
-    outer.network = inner.network;
-    outer.stop = inner.stop.or(outer.stop);
-    outer.tunnel = Some(Tunnel { vni, source: ip.source, destination: ip.destination });
+    packet.wire_len = frame.wire_len;
+    packet.link.if_index = link.if_index;
+    packet.tunnel = Some(Tunnel { vni, source: ip.source, destination: ip.destination });
+    Some(packet)
 }
 
 #[cfg(test)]

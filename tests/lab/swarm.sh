@@ -93,13 +93,25 @@ up() {
   wait_for 'a ping to the other node' docker exec ov_a ping -c 1 -W 1 ov_remote
 }
 
-# The processes of the second engine: those in its network namespace but for the lab's name server. Its containers have
-# namespaces of their own.
+# is_engine PID: whether that is the engine itself, and neither a container nor the lab's name server.
+is_engine() {
+  case $(cat "/proc/$1/comm" 2>/dev/null) in dockerd | containerd*) ;; *) return 1 ;; esac
+}
+
+# The processes of the second engine, by its network namespace. Its containers have namespaces of their own.
 engine_pids() {
   local pid
   [ -e "/run/netns/$outside" ] || return 0
-  for pid in $(ip netns pids "$outside"); do
-    case $(cat "/proc/$pid/comm" 2>/dev/null) in dockerd | containerd*) echo "$pid" ;; esac
+  for pid in $(ip netns pids "$outside"); do if is_engine "$pid"; then echo "$pid"; fi; done
+}
+
+# The first processes of its containers: the engine's shims are their parents.
+container_pids() {
+  local pid child
+  for pid in $(engine_pids); do
+    for child in $(cat "/proc/$pid/task/"*/children 2>/dev/null); do
+      is_engine "$child" || echo "$child"
+    done
   done
 }
 
@@ -109,6 +121,9 @@ stop_engine() {
   if remote info >/dev/null 2>&1; then
     remote ps -aq | xargs -r docker -H "unix://$node2/docker.sock" rm -f -v >/dev/null
     remote swarm leave --force >/dev/null 2>&1 || true
+  else
+    # It did not end as it should, and nobody else would end its containers.
+    container_pids | xargs -r kill -KILL
   fi
   engine_pids | xargs -r kill
   wait_for 'the end of the second engine' no_engine
