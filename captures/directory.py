@@ -44,7 +44,9 @@ def own_addresses(interface):
 def network(raw):
     """One network, from what `docker network inspect` says."""
     default = raw["Options"].get("com.docker.network.bridge.default_bridge") == "true"
-    interface = raw["Options"].get("com.docker.network.bridge.name", "br-" + raw["Id"][:12])
+    interface = None
+    if raw["Driver"] == "bridge":
+        interface = raw["Options"].get("com.docker.network.bridge.name", "br-" + raw["Id"][:12])
     pools = raw["IPAM"]["Config"] or []
     gateways = [pool["Gateway"] for pool in pools if pool.get("Gateway")]
     return {
@@ -54,10 +56,12 @@ def network(raw):
         "interface": interface,
         "subnets": [pool["Subnet"] for pool in pools],
         # The daemon does not always name the default bridge's gateway (20.10 did not): the bridge has its address.
-        "gateways": gateways or own_addresses(interface),
+        "gateways": gateways or (own_addresses(interface) if interface else []),
         # Docker's name service answers at 127.0.0.11 on every network but the default bridge.
         "name_service": not default,
         "internal": raw["Internal"],
+        "scope": raw["Scope"],
+        "options": raw["Options"],
     }
 
 
@@ -102,7 +106,8 @@ def snapshot(at, host_addresses):
     networks = [network(raw) for raw in
                 inspect("network", ["bridge", *docker("network", "ls", "-q", "--filter", LABEL).split()])]
     containers = [container(raw) for raw in inspect("container", docker("ps", "-q", "--filter", LABEL).split())]
-    gateways = [gateway for each in networks for gateway in each["gateways"]]
+    # The gateway of a bridge is this host itself.
+    gateways = [gateway for each in networks if each["interface"] for gateway in each["gateways"]]
     return {"bridgetap_directory": 1, "at": rfc3339(at), "host_addresses": [*host_addresses, *gateways],
             "networks": networks, "containers": containers}
 

@@ -9,11 +9,14 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab=$here/../tests/lab/lab.sh
+swarm=$here/../tests/lab/swarm.sh
 readonly names=(ping-by-address ping-by-name name-fails-on-default-bridge published-port nginx-flask-redis
-  redis-stop-start)
+  redis-stop-start overlay-two-nodes)
 # Docker's name service is asked there, inside each container's namespace: nothing of it crosses the bridge.
 readonly name_service='host 127.0.0.11'
 readonly outside=bridgetap-outside host_address=10.88.0.1
+# The cable to the other machine, and what is looked at there: the nodes of a swarm also talk about themselves.
+readonly cable=bridgetap-lab overlay='udp port 4789'
 
 die() { echo "record.sh: $*" >&2; exit 1; }
 
@@ -29,6 +32,7 @@ tap() {
   number=$(printf %02d "$(find "$work" -name '*.tap.json' | wc -l)")
   file=$work/$number.tap
   [ -z "$5" ] || filter=$name_service
+  [ "$interface" != "$cable" ] || filter=$overlay
   python3 -c '
 import json, sys
 keys = ("interface", "description", "filter", "network", "network_id", "namespace")
@@ -187,6 +191,18 @@ record_redis-stop-start() {
   remember "$start"
   wait_for_redis
   person curl http://localhost:80/
+}
+
+record_overlay-two-nodes() {
+  local start
+  "$lab" up default-bridge
+  "$swarm" up
+  start=$(now)
+  tap "$cable" 'cable to the other node' '' '' '' env
+  tap_lookups ov_a
+  remember "$start"
+  person docker exec ov_a ping -c 3 ov_remote
+  person docker exec ov_a wget -qO- http://ov_remote/
 }
 
 # left_network CONTAINER SINCE: when it left the last of its networks, in nanoseconds since the epoch.

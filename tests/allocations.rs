@@ -52,6 +52,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+#[derive(Clone)]
 struct Owned {
     at: Timestamp,
     wire_len: u32,
@@ -100,13 +101,31 @@ fn numbers(frame: &[u8]) -> Vec<usize> {
     }
 }
 
+/// The frames in VXLAN between two nodes, as the wire of a swarm shows them.
+fn in_tunnels(frames: &mut [Owned]) {
+    for frame in frames.iter_mut().filter(|frame| frame.link == LinkType::ETHERNET) {
+        let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
+            .ipv4([10, 88, 0, 1], [10, 88, 0, 2], 64)
+            .udp(50_000, 4789);
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, &[&[8, 0, 0, 0, 0, 16, 1, 0][..], &frame.bytes].concat()).unwrap();
+        frame.wire_len = bytes.len() as u32;
+        frame.bytes = bytes;
+    }
+}
+
 /// Plays the captures again and again, each time `gap` after the time before and as other connections; how many events
 /// there were and how many allocations the last rounds made.
 fn play(limits: Limits, gap: Duration, packets_too: bool) -> (u64, u64) {
+    play_frames(frames(), 0, limits, gap, packets_too)
+}
+
+/// The same for these frames, which begin `offset` bytes after a header around them.
+fn play_frames(mut frames: Vec<Owned>, offset: usize, limits: Limits, gap: Duration, packets_too: bool) -> (u64, u64) {
     const ROUNDS: u64 = 400;
     const COUNTED: u64 = 100;
-    let mut frames = frames();
-    let places: Vec<_> = frames.iter().map(|frame| numbers(&frame.bytes)).collect();
+    let inner = |frame: &Owned| numbers(&frame.bytes[offset..]).into_iter().map(|at| at + offset).collect();
+    let places: Vec<Vec<usize>> = frames.iter().map(inner).collect();
     let (first, last) = (frames.first().unwrap().at, frames.last().unwrap().at);
     let round = (last - first) + gap;
     let (mut tracker, mut events, mut words) = (Tracker::new(limits), 0_u64, String::new());
@@ -162,6 +181,19 @@ fn full_tables_give_the_oldest_place_away() {
     let limits = Limits { flows: 8, pending: 8, ..Limits::default() };
     let (_, allocated) = play(limits, Duration::from_millis(1), false);
     assert_eq!(allocated, 0);
+}
+
+#[test]
+fn packets_in_tunnels_take_no_more() {
+    let mut frames = frames();
+    frames.retain(|frame| frame.link == LinkType::ETHERNET);
+    in_tunnels(&mut frames);
+    // Room for fewer interfaces than there are: their nodes are forgotten and learned again, too.
+    for nodes in [Limits::default().nodes, 3] {
+        let limits = Limits { nodes, ..Limits::default() };
+        let (_, allocated) = play_frames(frames.clone(), 14 + 20 + 8 + 8, limits, Duration::from_secs(60), true);
+        assert_eq!(allocated, 0, "room for {nodes} nodes");
+    }
 }
 
 #[test]

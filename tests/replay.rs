@@ -60,6 +60,17 @@ fn every_capture_is_told_as_it_was() {
 }
 
 #[test]
+fn a_tunnel_is_shown_as_far_as_it_fits() {
+    for (columns, ending) in
+        [(80, "0.101 ms"), (125, "0.101 ms  vxlan 4097"), (160, "0.101 ms  vxlan 4097, node 10.88.0.1 → 10.88.0.2")]
+    {
+        let log = log(&capture("overlay-two-nodes"), &["--color", "never"], Some(columns));
+        let ping = log.lines().find(|line| line.contains("seq 0")).unwrap().trim_end();
+        assert!(ping.ends_with(ending), "{columns} columns: {ping}");
+    }
+}
+
+#[test]
 fn every_golden_log_has_its_capture() {
     let files = captures();
     let mut expected: BTreeSet<_> =

@@ -15,7 +15,10 @@ pub mod link;
 pub mod lookup;
 pub mod message;
 pub mod tcp;
+pub mod tunnel;
 pub mod udp;
+
+mod vxlan;
 
 use crate::capture::{Frame, TapId};
 use crate::time::Timestamp;
@@ -25,6 +28,7 @@ pub use icmp::Icmp;
 pub use ip::{Fragment, Ip};
 pub use link::{Link, supports};
 pub use tcp::Tcp;
+pub use tunnel::{Tunnel, Vni};
 pub use udp::Udp;
 
 /// One packet, read as far as it could be.
@@ -38,6 +42,8 @@ pub struct Packet<'a> {
     pub wire_len: u32,
     /// Where it was seen.
     pub tap: TapId,
+    /// The tunnel that it came in; the layers are then those of the packet inside.
+    pub tunnel: Option<Tunnel>,
     /// The link layer.
     pub link: Link,
     /// What the link layer carries.
@@ -143,6 +149,11 @@ impl std::fmt::Display for Stop {
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].
 pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
+    read(frame, true)
+}
+
+/// Reads a frame, and what is inside where it is a tunnel's and `opens_tunnels`.
+fn read<'a>(frame: &Frame<'a>, opens_tunnels: bool) -> Packet<'a> {
     let (link, payload, mut stop) = link::read(frame);
     let network = match (payload, link.ethertype) {
         (Some(payload), link::ETHERTYPE_ARP) => arp::read(payload, &mut stop).map_or(Network::Other, Network::Arp),
@@ -152,7 +163,12 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
         }
         _ => Network::Other,
     };
-    Packet { number: frame.number, at: frame.at, wire_len: frame.wire_len, tap: frame.tap, link, network, stop }
+    // Before the packet is put together: it is large, and nearly none is in a tunnel.
+    if opens_tunnels && let Some(inside) = tunnel::open(frame, &link, &network) {
+        return inside;
+    }
+    let Frame { number, at, wire_len, tap, .. } = *frame;
+    Packet { number, at, wire_len, tap, tunnel: None, link, network, stop }
 }
 
 /// The packet that an ICMP error quotes, from its IP header on, as if it had been seen where the error was.
@@ -184,6 +200,23 @@ pub(crate) mod testing {
     /// An Ethernet frame on tap 0.
     pub fn ethernet(bytes: &[u8], number: u64, at: Timestamp) -> Frame<'_> {
         Frame { number, at, wire_len: bytes.len() as u32, bytes, link: LinkType::ETHERNET, tap: TapId(0) }
+    }
+
+    /// That frame in VXLAN, from node 10.88.0.1 to node 10.88.0.2.
+    pub fn vxlan(port: u16, vni: u32, frame: &[u8]) -> Vec<u8> {
+        vxlan_between([1, 2], port, vni, frame)
+    }
+
+    /// That frame in VXLAN between two nodes of 10.88.0.0/24.
+    pub fn vxlan_between(nodes: [u8; 2], port: u16, vni: u32, frame: &[u8]) -> Vec<u8> {
+        let mac = |node| [2, 0x88, 0, 0, 0, node];
+        let builder = etherparse::PacketBuilder::ethernet2(mac(nodes[0]), mac(nodes[1]))
+            .ipv4([10, 88, 0, nodes[0]], [10, 88, 0, nodes[1]], 64)
+            .udp(50_000, port);
+        let mut bytes = Vec::new();
+        let header = [&[8, 0, 0, 0][..], &(vni << 8).to_be_bytes()].concat();
+        builder.write(&mut bytes, &[&header, frame].concat()).unwrap();
+        bytes
     }
 }
 

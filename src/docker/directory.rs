@@ -287,6 +287,11 @@ impl Directory {
         self.networks.by_interface(interface)
     }
 
+    /// The overlay network whose packets carry this VXLAN network identifier between the nodes.
+    pub fn network_by_vni(&self, vni: u32) -> Option<&Arc<Network>> {
+        self.networks.by_vni(vni)
+    }
+
     /// The network of exactly this name; the one with the smallest id where several have it.
     pub fn network_by_name(&self, name: &str) -> Option<&Arc<Network>> {
         self.networks.iter().find(|network| network.name == name)

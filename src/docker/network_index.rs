@@ -7,13 +7,18 @@ use std::sync::Arc;
 
 use crate::docker::directory::{Network, NetworkId, masked};
 
-/// The networks, by id, name, interface, gateway and subnet.
+/// Option of an overlay network: the VXLAN network identifier of each of its subnets, with commas between them (moby,
+/// libnetwork/netlabel/labels.go, `OverlayVxlanIDList`).
+const VXLAN_IDS: &str = "com.docker.network.driver.overlay.vxlanid_list";
+
+/// The networks, by id, name, interface, VNI, gateway and subnet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NetworkIndex {
     by_id: HashMap<NetworkId, Arc<Network>>,
     /// By name, then id.
     sorted: Vec<Arc<Network>>,
     by_interface: HashMap<String, Arc<Network>>,
+    by_vni: HashMap<u32, Arc<Network>>,
     by_gateway: HashMap<IpAddr, Arc<Network>>,
     by_subnet: HashMap<(IpAddr, u8), Arc<Network>>,
     /// The lengths of prefix that there are.
@@ -43,6 +48,10 @@ impl NetworkIndex {
             if let Some(interface) = &network.interface {
                 index.by_interface.entry(interface.clone()).or_insert_with(|| Arc::clone(network));
             }
+            let vnis = network.options.get(VXLAN_IDS).into_iter().flat_map(|list| list.split(','));
+            for vni in vnis.filter_map(|vni| vni.trim().parse().ok()) {
+                index.by_vni.entry(vni).or_insert_with(|| Arc::clone(network));
+            }
             for &gateway in &network.gateways {
                 index.by_gateway.entry(gateway).or_insert_with(|| Arc::clone(network));
             }
@@ -66,6 +75,10 @@ impl NetworkIndex {
 
     pub(crate) fn by_interface(&self, interface: &str) -> Option<&Arc<Network>> {
         self.by_interface.get(interface)
+    }
+
+    pub(crate) fn by_vni(&self, vni: u32) -> Option<&Arc<Network>> {
+        self.by_vni.get(&vni)
     }
 
     pub(crate) fn by_gateway(&self, address: IpAddr) -> Option<&Arc<Network>> {

@@ -8,8 +8,8 @@ use crate::capture::file::MAX_TAPS;
 use crate::decode::dns::RecordType;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Direction, Ends, Event, Exchange, Handshake, Lookup, Missing, Outcome, Seen,
-    Side, Stage, Subject,
+    Connection, DatagramStage, Datagrams, Direction, Ends, Event, Exchange, Handshake, Lookup, Missing, Nodes, Outcome,
+    Seen, Side, Stage, Subject,
 };
 
 /// Taps of the tests.
@@ -19,7 +19,7 @@ const LOOPBACK: Place = place(2);
 const UPLINK: Place = place(3);
 
 const fn place(tap: u32) -> Place {
-    Place { tap: TapId(tap), if_index: 0 }
+    Place { tap: TapId(tap), if_index: 0, vni: None }
 }
 
 /// A host at 172.18.0.1 that publishes port 5000 of 172.18.0.2 as 8080 and 8081; the loopback tap is of 172.18.0.3.
@@ -103,6 +103,7 @@ fn exchange(place: Place, asked: u64, answered: Option<u64>, subject: Subject<'s
         late: false,
         subject,
         known_at: at(answered.unwrap_or(asked + 1_100_000)),
+        nodes: Nodes::default(),
     }
 }
 
@@ -133,6 +134,7 @@ fn connection(place: Place, (client, server): (Endpoint, Endpoint), first: u64, 
         back: Direction::default(),
         before_capture: false,
         known_at: at(first + 20),
+        nodes: Nodes::default(),
     }
 }
 
@@ -258,6 +260,7 @@ fn masqueraded_datagrams_are_told_by_what_the_kernel_remembers() {
         there: Direction::default(),
         back: Direction::default(),
         known_at: at(100),
+        nodes: Nodes::default(),
     };
     let told = told(vec![Event::Datagrams(began)]);
     assert_eq!(client(&told[0]), end("10.88.0.2", 5353));

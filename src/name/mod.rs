@@ -142,8 +142,8 @@ impl Namer {
 
     /// The name of the network that a packet was seen on.
     pub fn network(&self, place: Place) -> Option<&str> {
-        let tap = self.taps.get(&place.tap)?;
-        let told = tap.network.as_deref();
+        let tap = self.taps.get(&place.tap).filter(|_| place.vni.is_none());
+        let told = tap.and_then(|tap| tap.network.as_deref());
         told.or_else(|| self.view(place, Timestamp::ZERO).spot.network.map(|network| network.name.as_str()))
     }
 
@@ -266,7 +266,12 @@ impl Namer {
     pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
         let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
         let network = names.directory()?.network(&stranger.network)?;
-        let view = View { names, spot: Spot { network: Some(network), inside: None }, source: source(tap), at };
+        let view = View {
+            names,
+            spot: Spot { network: Some(network), inside: None, in_tunnel: false },
+            source: source(tap),
+            at,
+        };
         if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
             return None;
         }
@@ -279,7 +284,7 @@ impl Namer {
     fn view(&self, place: Place, at: Timestamp) -> View<'_> {
         let source = source(place.tap);
         let names = self.sources.get(&source).unwrap_or(&self.nothing);
-        View { names, spot: names.spot(self.taps.get(&place.tap), place.if_index), source, at }
+        View { names, spot: names.spot(self.taps.get(&place.tap), place), source, at }
     }
 
     /// What an end is called, to the other end where there is one that may have asked for it.
@@ -364,3 +369,5 @@ const fn source(tap: TapId) -> u32 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tunnel_tests;

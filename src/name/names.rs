@@ -12,6 +12,7 @@ use crate::capture::{NameBlock, Tap};
 use crate::decode::dns;
 use crate::docker::{Container, Directory, Network, NetworkId};
 use crate::time::Timestamp;
+use crate::track::event::Place;
 
 /// As many names from a capture's own name blocks are kept; more are hostile.
 const MAX_FILE_NAMES: usize = 262_144;
@@ -32,6 +33,15 @@ pub(super) struct Spot<'a> {
     pub network: Option<&'a Arc<Network>>,
     /// The container whose namespace the tap is in.
     pub inside: Option<&'a Arc<Container>>,
+    /// Inside a tunnel, where nothing from outside is.
+    pub in_tunnel: bool,
+}
+
+impl Spot<'_> {
+    /// Whether it is on a network that the daemon does not know: then its addresses are nobody's here.
+    const fn is_foreign(&self) -> bool {
+        self.in_tunnel && self.network.is_none()
+    }
 }
 
 impl Names {
@@ -66,17 +76,21 @@ impl Names {
         }
     }
 
-    /// What addresses mean on a tap; `if_index` is the interface that a cooked frame names, or 0.
-    pub fn spot<'a>(&'a self, tap: Option<&'a Tap>, if_index: u32) -> Spot<'a> {
+    /// What addresses mean at a place on a tap.
+    pub fn spot<'a>(&'a self, tap: Option<&'a Tap>, place: Place) -> Spot<'a> {
         let directory = self.directory.as_deref();
+        if let Some(vni) = place.vni {
+            let network = directory.and_then(|directory| directory.network_by_vni(vni.number()));
+            return Spot { network, inside: None, in_tunnel: true };
+        }
         let namespace = tap.and_then(|tap| tap.namespace.as_deref());
         let inside = namespace.and_then(|name| directory?.container_by_name(name));
         let network = tap.and_then(|tap| {
             let by_name = tap.network.as_deref().and_then(|name| directory?.network_by_name(name));
             // An interface inside a container may have the name of a bridge outside.
-            by_name.or_else(|| if namespace.is_some() { None } else { self.by_interface(tap, if_index) })
+            by_name.or_else(|| if namespace.is_some() { None } else { self.by_interface(tap, place.if_index) })
         });
-        Spot { network, inside }
+        Spot { network, inside, in_tunnel: false }
     }
 
     fn by_interface(&self, tap: &Tap, if_index: u32) -> Option<&Arc<Network>> {
@@ -96,12 +110,15 @@ impl Names {
             // Inside a container's namespace its loopback addresses are the container itself, but for its name service.
             return spot.inside.filter(|_| address != dns::DOCKER_DNS);
         }
+        if spot.is_foreign() {
+            return None;
+        }
         let on = |network: &NetworkId| directory.container_at(Some(network), address, at);
         let found = match (spot.network, spot.inside) {
             (Some(network), _) => on(&network.id).or_else(|| {
                 // An address of another network, asked for on this one, is still the other network's container.
                 let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
-                if is_ours { None } else { directory.container_at(None, address, at) }
+                if is_ours || spot.in_tunnel { None } else { directory.container_at(None, address, at) }
             }),
             // One of the container's own networks, though another may have the same subnet.
             (None, Some(inside)) => {
@@ -134,6 +151,7 @@ impl Names {
     pub fn network_of<'a>(&'a self, address: IpAddr, spot: Spot<'a>) -> Option<&'a Arc<Network>> {
         match spot.network {
             Some(network) => network.subnets.iter().any(|subnet| subnet.contains(address)).then_some(network),
+            None if spot.is_foreign() => None,
             None => self.directory.as_ref()?.network_containing(address),
         }
     }
@@ -152,6 +170,9 @@ impl Names {
     fn role(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
         if address.is_loopback() {
             return (address != dns::DOCKER_DNS).then_some("localhost");
+        }
+        if spot.is_foreign() {
+            return None;
         }
         let directory = self.directory.as_ref()?;
         let network = spot.network.map(|network| &network.id);

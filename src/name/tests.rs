@@ -3,7 +3,7 @@ use crate::capture::LinkType;
 use crate::decode::dns::RecordType;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::docker::read_snapshot;
-use crate::track::event::{Exchange, Outcome, Seen};
+use crate::track::event::{Exchange, Nodes, Outcome, Seen};
 
 const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","host_addresses":["10.88.0.1","172.17.0.1"],
  "networks":[{"id":"aa","name":"my_bridge","driver":"bridge","interface":"br-aa","subnets":["172.18.0.0/16"],
@@ -60,7 +60,7 @@ fn namer(naming: Naming) -> Namer {
 }
 
 fn place(tap: u32) -> Place {
-    Place { tap: TapId(tap), if_index: 0 }
+    Place { tap: TapId(tap), if_index: 0, vni: None }
 }
 
 const NOW: Timestamp = Timestamp::from_parts(1_795_000_000, 0);
@@ -127,6 +127,7 @@ fn lookup(tap: u32, client: &str, name: &str, answers: &[&str]) -> Event<'static
             over_tcp: false,
         }),
         known_at: seen.at,
+        nodes: Nodes::default(),
     })
 }
 
@@ -170,7 +171,7 @@ fn on_a_tap_of_all_interfaces_the_index_tells_the_network() {
     namer.set_interfaces(TapId(0), [(7, "br-aa"), (8, "br-cc")].map(|(at, name)| (at, name.to_owned())).into_iter());
     for (if_index, name, network) in [(7, "one", Some("my_bridge")), (8, "two", Some("twin")), (9, "172.18.0.5", None)]
     {
-        let place = Place { tap: TapId(ANY), if_index };
+        let place = Place { tap: TapId(ANY), if_index, vni: None };
         assert_eq!((name_in(&namer, place, "172.18.0.5").as_str(), namer.network(place)), (name, network));
     }
 }

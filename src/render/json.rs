@@ -8,13 +8,13 @@ use super::hops::{self, HopObject, Port};
 use super::line::Line;
 use super::units::UtcClock;
 use crate::address;
-use crate::decode::dns;
+use crate::decode::{Vni, dns};
 use crate::join::Told;
 use crate::name::{Namer, Party};
 use crate::time::nanos;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, Handshake, IcmpError, Lookup, Missing, Notice,
-    Outcome, PacketLine, Remaining, Side, Stage, Subject, What,
+    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, Handshake, IcmpError, Lookup, Missing, Nodes,
+    Notice, Outcome, PacketLine, Remaining, Side, Stage, Subject, What,
 };
 
 /// Writes events as lines of JSON.
@@ -49,6 +49,7 @@ impl<W: Write> JsonWriter<W> {
             interface: tap.map_or("", |tap| &tap.interface),
             interface_index: Some(place.if_index).filter(|&index| index > 0),
             namespace: tap.and_then(|tap| tap.namespace.as_deref()),
+            tunnel: place.vni.map(|vni| Tunnel::new(vni, event.nodes())),
             client: line.client.as_ref().map(End::new),
             server: line.server.as_ref().map(End::new),
             published: Port::new(&line.published),
@@ -82,6 +83,8 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     interface_index: Option<u32>,
     namespace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
     client: Option<End<'a>>,
     server: Option<End<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +128,22 @@ impl<'a> End<'a> {
             service: party.compose.map(|(_, service)| service),
             asked_as: party.asked_as,
         }
+    }
+}
+
+/// The tunnel that it was seen in.
+#[derive(Serialize)]
+struct Tunnel {
+    r#type: &'static str,
+    vni: u32,
+    client_node: Option<String>,
+    server_node: Option<String>,
+}
+
+impl Tunnel {
+    fn new(vni: Vni, nodes: Nodes) -> Self {
+        let text = |node: Option<std::net::IpAddr>| node.map(crate::address::text);
+        Self { r#type: "vxlan", vni: vni.number(), client_node: text(nodes.client), server_node: text(nodes.server) }
     }
 }
 

@@ -154,7 +154,7 @@ impl<'a> Line<'a> {
     }
 
     fn notice(notice: &Notice<'_>, namer: &'a Namer) -> Self {
-        let Notice { ends, place, seen, what } = notice;
+        let Notice { ends, place, seen, what, .. } = notice;
         let kind = match what {
             What::Announcement { protocol, .. }
             | What::Probe { protocol, .. }

@@ -139,6 +139,7 @@ impl Summary {
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
             refused_streams: totals.counters.refused_streams,
+            evicted_nodes: totals.counters.evicted_nodes,
             unasked_replies: totals.counters.unasked_replies,
             names_forgotten: totals.names_forgotten,
             exchanges: exchanges.collect(),
@@ -230,7 +231,8 @@ impl Tcp {
 
 impl Totals {
     fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, .. } = self.counters;
+        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, evicted_nodes, .. } =
+            self.counters;
         write!(out, "{}", Count(packets + self.undecoded_packets(), "packet"))?;
         if let Some(drops) = self.drops {
             write!(out, ", {} dropped by the kernel", drops.kernel)?;
@@ -254,6 +256,7 @@ impl Totals {
             (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
             (refused_streams, "connection", "with DNS over TCP not read at the limit"),
             (self.names_forgotten, "name", "forgotten at the limit"),
+            (evicted_nodes, "interface", "whose node in an overlay network was forgotten at the limit"),
         ] {
             if count > 0 {
                 writeln!(out, "{} {what}", Count(count, noun))?;
@@ -316,6 +319,7 @@ struct JsonSummary<'a> {
     evicted_flows: u64,
     evicted_pending: u64,
     refused_streams: u64,
+    evicted_nodes: u64,
     unasked_replies: u64,
     names_forgotten: u64,
     exchanges: BTreeMap<&'static str, &'a Exchanges>,

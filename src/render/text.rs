@@ -112,6 +112,9 @@ impl<W: Write> TextWriter<W> {
         }
         self.line.clear();
         self.compose(&line, &ends, &escape(&said));
+        said.clear();
+        let _ = words::tunnel(event, &mut said);
+        self.tunnel(&said);
         (self.said, self.between) = (said, ends);
         self.line.truncate(self.line.trim_end().len());
         self.line.push('\n');
@@ -215,6 +218,25 @@ impl<W: Write> TextWriter<W> {
         let _ = write!(self.line, "{:#}", said.style);
     }
 
+    /// The tunnel, behind the time: it is a detail, and most lines have none. Where it does not fit, its number alone;
+    /// else nothing.
+    fn tunnel(&mut self, tunnel: &str) {
+        if tunnel.is_empty() {
+            return;
+        }
+        let last = self.line.rsplit('\n').next().map_or(0, shown_columns);
+        let fits = |tunnel: &&str| match self.layout.width {
+            Some(width) => last + 2 + columns(tunnel) <= width,
+            None => !is_short(self.layout),
+        };
+        let number = tunnel.split(',').next().unwrap_or_default();
+        if let Some(tunnel) = [tunnel, number].into_iter().find(fits) {
+            pad(&mut self.line, 2);
+            let dim = self.style(Style::new().dimmed());
+            self.styled(dim, |this| this.line.push_str(tunnel));
+        }
+    }
+
     /// What `write` writes, in a style.
     fn styled(&mut self, style: Style, write: impl FnOnce(&mut Self)) {
         if self.layout.color {
@@ -233,6 +255,13 @@ impl<W: Write> TextWriter<W> {
 
 fn is_short(layout: Layout) -> bool {
     layout.quiet || layout.width.is_some_and(|width| width < NARROW)
+}
+
+/// The columns of a line with styles in it: from ESC to `m` nothing is shown (ECMA-48, SGR).
+fn shown_columns(line: &str) -> usize {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().map_or(0, columns);
+    first + parts.filter_map(|part| part.split_once('m')).map(|(_, shown)| columns(shown)).sum::<usize>()
 }
 
 /// A column grows in steps with what it must hold, so that lines stay aligned with those before as long as they can.

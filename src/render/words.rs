@@ -12,8 +12,8 @@ use crate::join::Told;
 use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Notice, Outcome,
-    Place, Remaining, Stage, Subject, What,
+    Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
+    Outcome, Place, Remaining, Stage, Subject, What,
 };
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
@@ -57,6 +57,18 @@ pub fn port(port: &Port, short: bool, out: &mut String) -> fmt::Result {
     }
     out.push_str(if short { doubt } else { "" });
     out.write_char(')')
+}
+
+/// Writes the tunnel that an event was seen in, if there was one: `vxlan 4097, node 10.88.0.1 → 10.88.0.2`.
+pub fn tunnel(event: &Event<'_>, out: &mut String) -> fmt::Result {
+    let Some(vni) = event.place().vni else { return Ok(()) };
+    write!(out, "vxlan {vni}")?;
+    match event.nodes() {
+        Nodes { client: Some(client), server: Some(server) } => write!(out, ", node {client} → {server}"),
+        Nodes { client: Some(client), server: None } => write!(out, ", from node {client}"),
+        Nodes { client: None, server: Some(server) } => write!(out, ", to node {server}"),
+        Nodes { client: None, server: None } => Ok(()),
+    }
 }
 
 struct Words<'a> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Place, Remaining, Seen};
+use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Nodes, Place, Remaining, Seen};
 use super::table::{Slot, Table};
 use super::{Counters, FlowKey, Sink};
 use crate::time::Timestamp;
@@ -125,7 +125,7 @@ impl DatagramFlows {
 
     fn say(&self, slot: Slot, stage: DatagramStage, known_at: Timestamp, sink: &mut dyn Sink) {
         let Flow { ends, first, last, there, back } = *self.table.get(slot);
-        let place = self.table.key(slot).place;
-        sink.event(Event::Datagrams(Datagrams { place, ends, stage, first, last, there, back, known_at }));
+        let (place, nodes) = (self.table.key(slot).place, Nodes::default());
+        sink.event(Event::Datagrams(Datagrams { place, nodes, ends, stage, first, last, there, back, known_at }));
     }
 }

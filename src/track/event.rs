@@ -4,6 +4,7 @@
 //! it owned.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,15 +13,36 @@ use crate::capture::TapId;
 use crate::decode::dns;
 use crate::decode::icmp::{Quoted, Reason};
 use crate::decode::message::{Endpoint, ProtocolId};
+use crate::decode::tunnel::Vni;
 use crate::time::Timestamp;
 
 /// Where a packet was seen: inside it an address means one thing, and copies of a packet do not meet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The tap.
     pub tap: TapId,
     /// The interface that a cooked frame names; 0 otherwise.
     pub if_index: u32,
+    /// The network inside a tunnel; `None` outside of tunnels.
+    pub vni: Option<Vni>,
+}
+
+impl Hash for Place {
+    /// Two words, where the derived one would feed the hasher up to four times: every packet's place is hashed.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.tap.0) << 32 | u64::from(self.if_index));
+        // More than 24 bits is no tunnel's number.
+        state.write_u32(self.vni.map_or(u32::MAX, Vni::number));
+    }
+}
+
+/// The nodes between which a tunnel carries a flow, as far as they are known; both `None` outside of tunnels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// The node that the client is behind.
+    pub client: Option<IpAddr>,
+    /// The node that the server is behind.
+    pub server: Option<IpAddr>,
 }
 
 /// When and as which packet something was seen.
@@ -70,6 +92,28 @@ impl Event<'_> {
         }
     }
 
+    /// The nodes of the tunnel that it was seen in.
+    pub const fn nodes(&self) -> Nodes {
+        match self {
+            Self::Exchange(exchange) => exchange.nodes,
+            Self::Connection(connection) => connection.nodes,
+            Self::Datagrams(datagrams) => datagrams.nodes,
+            Self::Notice(notice) => notice.nodes,
+            Self::Packet(packet) => packet.nodes,
+        }
+    }
+
+    /// Its ends, and where the nodes that they are behind are to be written; a packet knows its own.
+    pub(super) const fn ends_and_nodes(&mut self) -> Option<(&Ends, &mut Nodes)> {
+        match self {
+            Self::Exchange(exchange) => Some((&exchange.ends, &mut exchange.nodes)),
+            Self::Connection(connection) => Some((&connection.ends, &mut connection.nodes)),
+            Self::Datagrams(datagrams) => Some((&datagrams.ends, &mut datagrams.nodes)),
+            Self::Notice(notice) => Some((&notice.ends, &mut notice.nodes)),
+            Self::Packet(_) => None,
+        }
+    }
+
     /// The same, to keep.
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -104,6 +148,8 @@ pub struct Exchange<'a> {
     pub protocol: ProtocolId,
     /// Where.
     pub place: Place,
+    /// The nodes of the tunnel that it was in.
+    pub nodes: Nodes,
     /// Between whom.
     pub ends: Ends,
     /// The request that the time counts from.
@@ -134,6 +180,7 @@ impl Exchange<'_> {
         Exchange {
             protocol: self.protocol,
             place: self.place,
+            nodes: self.nodes,
             ends: self.ends,
             request: self.request,
             reply: self.reply,
@@ -274,6 +321,8 @@ impl Side {
 pub struct Connection {
     /// Where.
     pub place: Place,
+    /// The nodes of the tunnel that it was in.
+    pub nodes: Nodes,
     /// Between whom.
     pub ends: Ends,
     /// What became of it.
@@ -379,6 +428,8 @@ pub struct Direction {
 pub struct Datagrams {
     /// Where.
     pub place: Place,
+    /// The nodes of the tunnel that it was in.
+    pub nodes: Nodes,
     /// Between whom; the client sent first.
     pub ends: Ends,
     /// Whether they begin or end.
@@ -413,6 +464,8 @@ pub enum DatagramStage {
 pub struct Notice<'a> {
     /// Where.
     pub place: Place,
+    /// The nodes of the tunnel that it was in.
+    pub nodes: Nodes,
     /// Who says it, and to whom; for an ICMP error, the ends of the packet that it is about.
     pub ends: Ends,
     /// Which packet.
@@ -472,7 +525,7 @@ impl Notice<'_> {
             What::Unasked { protocol, subject } => What::Unasked { protocol, subject: subject.into_owned() },
             What::IcmpError { error, about } => What::IcmpError { error, about },
         };
-        Notice { place: self.place, ends: self.ends, seen: self.seen, what }
+        Notice { place: self.place, nodes: self.nodes, ends: self.ends, seen: self.seen, what }
     }
 }
 
@@ -481,6 +534,8 @@ impl Notice<'_> {
 pub struct PacketLine<'a> {
     /// Where.
     pub place: Place,
+    /// The nodes of the tunnel that it was in.
+    pub nodes: Nodes,
     /// Which packet.
     pub seen: Seen,
     /// Sender and receiver on the network layer, where it has one that was read.

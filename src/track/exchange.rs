@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::event::{Ends, Event, Exchange, IcmpError, Lookup, Missing, Outcome, Place, Seen, Subject};
+use super::event::{Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
 use super::table::{Slot, Table};
 use super::{Counters, Sink};
 use crate::decode::dns::RecordType;
@@ -240,6 +240,7 @@ impl Pending {
         Exchange {
             protocol,
             place,
+            nodes: Nodes::default(),
             ends: self.ends,
             // What was never answered began with its first try.
             request: if matches!(outcome, Outcome::Unanswered(_)) { self.first } else { self.counted_from },

@@ -9,11 +9,13 @@ pub struct Limits {
     pub pending: usize,
     /// TCP connections whose bytes are put together, for DNS over TCP; each takes at most two times 64 KiB.
     pub streams: usize,
+    /// Interfaces inside tunnels whose node is known.
+    pub nodes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 262_144, pending: 65_536, streams: 256 }
+        Self { flows: 262_144, pending: 65_536, streams: 256, nodes: 16_384 }
     }
 }
 
@@ -34,6 +36,8 @@ pub struct Counters {
     pub evicted_pending: u64,
     /// Connections whose bytes could not be put together because of the cap.
     pub refused_streams: u64,
+    /// Interfaces inside tunnels whose node was forgotten at the cap.
+    pub evicted_nodes: u64,
     /// Replies that belong to no request that was seen.
     pub unasked_replies: u64,
 }
@@ -81,6 +85,7 @@ impl Counters {
         self.evicted_flows += other.evicted_flows;
         self.evicted_pending += other.evicted_pending;
         self.refused_streams += other.refused_streams;
+        self.evicted_nodes += other.evicted_nodes;
         self.unasked_replies += other.unasked_replies;
         for &(what, count) in &other.passed_over {
             match self.passed_over.iter_mut().find(|(name, _)| *name == what) {

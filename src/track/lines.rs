@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::event::{Event, PacketLine};
+use super::event::{Event, Nodes, PacketLine};
 use crate::decode::{Network, Packet, describe, message};
 
 /// A packet in words, which are written into `words`.
@@ -18,8 +18,13 @@ pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> 
         }
         Network::Other => None,
     };
+    let nodes = packet
+        .tunnel
+        .map(|tunnel| Nodes { client: Some(tunnel.source), server: Some(tunnel.destination) })
+        .unwrap_or_default();
     Event::Packet(PacketLine {
         place: super::place(packet),
+        nodes,
         seen: super::seen(packet),
         ends,
         macs: (packet.link.source, packet.link.destination),

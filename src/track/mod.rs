@@ -11,6 +11,7 @@ pub mod table;
 mod datagram;
 mod exchange;
 mod lines;
+mod nodes;
 mod segment;
 mod stream;
 mod tcp;
@@ -25,7 +26,7 @@ use crate::decode::{Ip, Network, Packet, Transport};
 use crate::time::Timestamp;
 
 pub use event::Event;
-use event::{Ends, IcmpError, Notice, Place, Seen, What};
+use event::{Ends, IcmpError, Nodes, Notice, Place, Seen, What};
 pub use limits::{Counters, Limits, PassedOver};
 pub use lines::packet_line;
 
@@ -66,6 +67,44 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(5);
 /// Follows everything that a tap, or a capture file, shows.
 #[derive(Debug)]
 pub struct Tracker {
+    flows: Flows,
+    behind: nodes::Behind,
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        Self { flows: Flows::new(limits), behind: nodes::Behind::new(limits.nodes) }
+    }
+
+    /// What was seen and lost so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.flows.counters
+    }
+
+    /// Takes a packet. Events that are older than it come first.
+    pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        self.tick(packet.at, sink);
+        if let Some(tunnel) = &packet.tunnel {
+            self.behind.learn(packet, tunnel, &mut self.flows.counters);
+        }
+        self.flows.observe(packet, &mut self.behind.told(sink));
+    }
+
+    /// It is this late now: gives up on what was not answered in time.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        self.flows.tick(now, &mut self.behind.told(sink));
+    }
+
+    /// The capture ended: says what is still open.
+    pub fn finish(&mut self, sink: &mut dyn Sink) {
+        self.flows.finish(&mut self.behind.told(sink));
+    }
+}
+
+/// What goes on, and what waits.
+#[derive(Debug)]
+struct Flows {
     exchanges: exchange::Exchanges,
     connections: tcp::Connections,
     datagrams: datagram::DatagramFlows,
@@ -74,9 +113,8 @@ pub struct Tracker {
     next_expiry: Timestamp,
 }
 
-impl Tracker {
-    /// A tracker that knows nothing yet.
-    pub fn new(limits: Limits) -> Self {
+impl Flows {
+    fn new(limits: Limits) -> Self {
         Self {
             exchanges: exchange::Exchanges::new(limits.pending),
             connections: tcp::Connections::new(limits.flows, limits.streams),
@@ -87,14 +125,7 @@ impl Tracker {
         }
     }
 
-    /// What was seen and lost so far.
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Takes a packet. Events that are older than it come first.
-    pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        self.tick(packet.at, sink);
+    fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
         self.counters.packets += 1;
         self.counters.bytes += u64::from(packet.wire_len);
         self.counters.malformed += u64::from(packet.stop.is_some());
@@ -112,8 +143,7 @@ impl Tracker {
         }
     }
 
-    /// It is this late now: gives up on what was not answered in time.
-    pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+    fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         // Time may step back in a capture; then nothing expires until it has caught up.
         self.now = self.now.max(now);
         if self.now < self.next_expiry {
@@ -125,8 +155,7 @@ impl Tracker {
         self.datagrams.expire(self.now, sink);
     }
 
-    /// The capture ended: says what is still open.
-    pub fn finish(&mut self, sink: &mut dyn Sink) {
+    fn finish(&mut self, sink: &mut dyn Sink) {
         self.exchanges.expire(self.now, sink);
         self.exchanges.finish(self.now, sink);
         self.connections.finish(self.now, sink);
@@ -209,8 +238,8 @@ impl Tracker {
             return;
         }
         let ends = about.map_or(ends, |about| self.ends_of(place, about));
-        let what = What::IcmpError { error: said, about };
-        sink.event(Event::Notice(Notice { place, ends, seen, what }));
+        let (nodes, what) = (Nodes::default(), What::IcmpError { error: said, about });
+        sink.event(Event::Notice(Notice { place, nodes, ends, seen, what }));
     }
 
     /// Ends the exchange, connection or flow that the quoted packet belongs to. False where there is none, or where it can
@@ -256,7 +285,7 @@ impl Tracker {
 
 fn say(carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
     let exchange::Carried { place, ends, seen, .. } = *carried;
-    sink.event(Event::Notice(Notice { place, ends, seen, what }));
+    sink.event(Event::Notice(Notice { place, nodes: Nodes::default(), ends, seen, what }));
 }
 
 /// A reply whose request was not seen.
@@ -302,7 +331,7 @@ fn flow_key(place: Place, about: icmp::Quoted) -> FlowKey {
 }
 
 fn place(packet: &Packet<'_>) -> Place {
-    Place { tap: packet.tap, if_index: packet.link.if_index }
+    Place { tap: packet.tap, if_index: packet.link.if_index, vni: packet.tunnel.map(|tunnel| tunnel.vni) }
 }
 
 fn seen(packet: &Packet<'_>) -> Seen {

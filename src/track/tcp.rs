@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::event::{Connection, Ends, Event, Handshake, IcmpError, Missing, Place, Remaining, Seen, Side, Stage};
+use super::event::{
+    Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Place, Remaining, Seen, Side, Stage,
+};
 use super::segment::Half;
 use super::stream::Stream;
 use super::table::{Slot, Table};
@@ -366,6 +368,7 @@ impl Connections {
         let flow = self.table.get(slot);
         sink.event(Event::Connection(Connection {
             place: self.table.key(slot).place,
+            nodes: Nodes::default(),
             ends: flow.ends,
             stage,
             sequence: flow.initial,

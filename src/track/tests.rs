@@ -247,9 +247,20 @@ fn datagrams_end_when_nothing_comes_for_a_while() {
     assert_eq!(scene.said, ["udp Began 1/0", "udp Idle 1/1"]);
 }
 
+/// An overlay network that is encrypted shows nothing of what it carries.
+#[test]
+fn what_is_encrypted_is_counted_as_esp() {
+    let mut scene = Scene::new();
+    let mut frame = udp(A, B, (0, 0), &[0; 80]);
+    frame[14 + 9] = 50;
+    scene.see(0, &frame).see(1, &frame);
+    assert_eq!(scene.tracker.counters().passed_over, [(PassedOver::IpProtocol(50), 2)]);
+    assert_eq!(scene.finish(), Vec::<String>::new());
+}
+
 #[test]
 fn at_the_caps_the_oldest_goes_and_is_counted() {
-    let mut scene = Scene::with(Limits { flows: 2, pending: 2, streams: 0 });
+    let mut scene = Scene::with(Limits { flows: 2, pending: 2, streams: 0, ..Limits::default() });
     for n in 0..4 {
         scene.see(u64::from(n), &ping(false, n));
         scene.see(u64::from(n), &udp(B, A, (41000 + n, 9999), b"x"));

@@ -212,6 +212,8 @@ up() {
 
 down() {
   local ids
+  # The second node of a swarm lives in the other machine.
+  "$here/swarm.sh" down
   ids=$(docker ps -aq --filter "label=$label")
   # shellcheck disable=SC2086 # a list of ids
   [ -z "$ids" ] || docker rm -f -v $ids >/dev/null

@@ -27,6 +27,7 @@ mod load;
 mod lookups;
 mod names;
 mod networks;
+mod overlay;
 mod pings;
 mod starts;
 mod targets;
