@@ -16,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod decode;
 pub mod docker;
+pub mod filter;
 pub mod join;
 pub mod latency;
 pub mod name;

@@ -4,17 +4,21 @@
 //! capture file. Bytes are lent, never copied: a [`Frame`] borrows from the kernel's ring or from the reader's buffer
 //! and ends with the next call of [`Source::next`]. This room knows nothing of what the bytes mean.
 
+pub mod bpf;
 pub mod error;
 pub mod file;
 pub mod interfaces;
 pub mod live;
+mod live_filter;
 mod namespace;
 mod open;
 pub mod sandboxes;
 pub mod stop;
 
+pub use bpf::Program;
 pub use error::Error;
 pub use live::{LiveOptions, LiveTap};
+pub use live_filter::LiveFilter;
 pub use stop::Stop;
 
 use crate::time::Timestamp;

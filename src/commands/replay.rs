@@ -10,12 +10,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{Output, ended};
 use super::stdin::Stdin;
-use super::{Messages, Streams, limits};
+use super::{Messages, Streams, capture_filter, limits};
 use crate::capture::file::{FileSource, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
 use crate::docker;
+use crate::filter::{FrameFilter, Unfiltered};
 use crate::render::summary::Totals;
 use crate::track::{Sink, Tracker, packet_line};
 
@@ -34,6 +35,10 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
         streams.messages.say("- is standard input, which can be read only once");
         return ExitCode::from(2);
     }
+    let filter = match capture_filter(&arguments.output, &mut streams.messages) {
+        Ok(filter) => filter,
+        Err(code) => return code,
+    };
     for name in &names {
         match open(name, &stop) {
             Ok(file) => files.push(file),
@@ -49,7 +54,8 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     let is_live = names.iter().any(|name| name.as_os_str() == "-");
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
     let bar = bar(&files, arguments, &streams);
-    let replay = Story { output, stop, undecoded: Vec::new(), known: None, words: String::new() };
+    let filter = filter.map(|filter| FrameFilter::new(filter, files.len()));
+    let replay = Story { output, stop, filter, undecoded: Vec::new(), known: None, words: String::new() };
     whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
     if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -80,6 +86,7 @@ struct Story {
     output: Output,
     /// Set when the log is to end.
     stop: Arc<AtomicBool>,
+    filter: Option<FrameFilter>,
     undecoded: Vec<(LinkType, u64)>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
@@ -97,13 +104,26 @@ impl Story {
     ) -> bool {
         let mut tracker = Tracker::new(limits(&arguments.output));
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
-        let mut packets: u64 = 0;
+        let (mut packets, mut whole) = (0_u64, true);
         while left > 0 && !self.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
             match files.next() {
                 Ok(Next::Frame(frame, tap)) => {
-                    self.frame(&frame, tap, &mut tracker);
-                    left -= 1;
                     packets += 1;
+                    match self.admits(&frame, tap) {
+                        Ok(true) => {
+                            self.frame(&frame, tap, &mut tracker);
+                            left -= 1;
+                        }
+                        Ok(false) => tracker.tick(frame.at, &mut self.output),
+                        Err(Unfiltered::Link(why)) => {
+                            whole = false;
+                            messages.say(&why);
+                        }
+                        Err(Unfiltered::Wrong(error)) => {
+                            messages.say_filter(&error);
+                            return false;
+                        }
+                    }
                 }
                 Ok(Next::Names(block)) => self.names(&block, messages),
                 Ok(Next::Idle(now)) => tracker.tick(now, &mut self.output),
@@ -122,6 +142,7 @@ impl Story {
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let counters = tracker.counters().clone();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0 };
+        whole &= self.say_unknown_names(messages);
         let written = ended(self.output.finish(&totals), messages);
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.
@@ -129,7 +150,26 @@ impl Story {
         for error in &errors {
             messages.say(&error.to_string());
         }
-        written && errors.is_empty()
+        written && whole && errors.is_empty()
+    }
+
+    /// Whether the capture filter lets a frame through.
+    fn admits(&mut self, frame: &Frame<'_>, tap: &Tap) -> Result<bool, Unfiltered> {
+        let Some(filter) = &mut self.filter else { return Ok(true) };
+        filter.admits(frame, tap, self.output.namer.directory(frame.tap))
+    }
+
+    /// Says which names of the filters nothing was called. One in the capture filter, which needs an address, is an error.
+    fn say_unknown_names(&self, messages: &mut Messages) -> bool {
+        let directory = self.known.and_then(|tap| self.output.namer.directory(tap));
+        for unknown in self.output.events.iter().flat_map(|filter| filter.unknown(directory.map(Arc::as_ref))) {
+            messages.say(&unknown);
+        }
+        let wrong = self.filter.as_ref().and_then(FrameFilter::unknown);
+        if let Some(error) = &wrong {
+            messages.say_filter(error);
+        }
+        wrong.is_none()
     }
 
     fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker) {

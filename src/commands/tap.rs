@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::Sender;
 
 use crate::capture::live::{LiveOptions, LiveTap};
-use crate::capture::{Drops, Error, LinkType, Next, Source, Stop, Tap, TapId};
+use crate::capture::{Drops, Error, LinkType, LiveFilter, Next, Source, Stop, Tap, TapId};
 use crate::decode;
 use crate::track::event::Event;
 use crate::track::{Counters, Limits, Tracker, packet_line};
@@ -61,16 +61,19 @@ pub(super) struct Wanted {
     /// The path of the network namespace; `None` is the program's own.
     pub namespace: Option<PathBuf>,
     pub options: LiveOptions,
+    /// What the user wants to see there, which may change.
+    pub filter: Option<LiveFilter>,
     /// How often to look for what is overdue while nothing comes.
     pub idle: Duration,
 }
 
 /// Opens a tap and follows it on a thread of its own until `stop`. Gives the tap as it was opened.
 pub(super) fn spawn(wanted: Wanted, stop: Stop, sender: Sender<Message>, shared: Arc<Shared>) -> Result<Tap, Error> {
-    let Wanted { id, tap, namespace, options, idle } = wanted;
+    let Wanted { id, tap, namespace, options, filter, idle } = wanted;
     let name = tap.interface.clone();
     let mut live = LiveTap::open(tap, id, namespace.as_deref(), &options, stop)?;
     live.set_idle(idle);
+    filter.map(|filter| live.follow(filter)).transpose()?;
     let tap = live.tap(id).cloned();
     let thread = thread::Builder::new().name(format!("tap {}", id.0));
     let spawned = thread.spawn(move || Following { live, id, sender, shared, undecoded: 0 }.run());

@@ -50,7 +50,7 @@ fn one_of<'a, T: 'a>(found: impl Iterator<Item = (&'a str, &'a str, &'a Arc<T>)>
 }
 
 /// The name with the fewest typing mistakes between it and `wanted`, if at most a third of the letters are wrong.
-fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
+pub fn nearest<'a>(names: impl Iterator<Item = &'a str>, wanted: &str) -> Option<String> {
     if wanted.len() > MAX_COMPARED {
         return None;
     }

@@ -23,6 +23,8 @@ use crate::track::event::{Event, Place, Subject};
 use learned::Learned;
 use names::Names;
 
+pub use well_known::NAMES as WELL_KNOWN;
+
 /// One end of an event, as people call it.
 #[derive(Clone, Debug)]
 pub struct Party<'a> {
@@ -64,6 +66,11 @@ impl Namer {
     /// The names in force for that tap's source.
     pub fn directory(&self, tap: TapId) -> Option<&Arc<Directory>> {
         self.sources.get(&source(tap))?.directory.as_ref()
+    }
+
+    /// From now on addresses are shown, or names; gives what was shown before.
+    pub fn set_numeric(&mut self, numeric: bool) -> bool {
+        std::mem::replace(&mut self.numeric, numeric)
     }
 
     /// Tells about a tap.

@@ -21,6 +21,7 @@ pub struct Summary {
     exchanges: Vec<Exchanges>,
     tcp: Tcp,
     udp: Udp,
+    left_out: u64,
 }
 
 /// The exchanges of one protocol.
@@ -87,6 +88,11 @@ impl Summary {
         }
     }
 
+    /// Counts events that filters leave out of the log.
+    pub const fn leave_out(&mut self, events: u64) {
+        self.left_out += events;
+    }
+
     fn exchange(&mut self, exchange: &Exchange<'_>) {
         self.exchanges.resize_with(PROTOCOLS.len(), Exchanges::default);
         let Some(exchanges) = self.exchanges.get_mut(usize::from(exchange.protocol.0)) else { return };
@@ -119,7 +125,11 @@ impl Summary {
             let failed = if self.udp.failed > 0 { format!(", {} failed", self.udp.failed) } else { String::new() };
             writeln!(out, "{}{failed}", Count(self.udp.began, "UDP flow"))?;
         }
-        totals.write_text(out)
+        totals.write_text(out)?;
+        match self.left_out {
+            0 => Ok(()),
+            left_out => writeln!(out, "{} left out by the filters", Count(left_out, "event")),
+        }
     }
 
     /// The summary for programs: see docs/output.md.
@@ -134,6 +144,7 @@ impl Summary {
             dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
             dropped_by_interface: totals.drops.map(|drops| drops.interface),
             events_lost: totals.events_lost,
+            events_left_out: self.left_out,
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
             refused_streams: totals.counters.refused_streams,
@@ -309,6 +320,7 @@ struct JsonSummary<'a> {
     dropped_by_kernel: Option<u64>,
     dropped_by_interface: Option<u64>,
     events_lost: u64,
+    events_left_out: u64,
     evicted_flows: u64,
     evicted_pending: u64,
     refused_streams: u64,

@@ -1,5 +1,6 @@
 //! `bridgetap watch`: the log of live networks.
 
+mod filtering;
 mod opening;
 
 use std::collections::{HashMap, HashSet};
@@ -17,11 +18,12 @@ use super::plan::{Place, Plan};
 use super::starting::Starting;
 use super::tap::{Ended, Message, Shared};
 use super::targets::{Target, resolve};
-use super::{Messages, Streams, limits};
+use super::{Messages, Streams, capture_filter, limits};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, Stop, TapId, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LinkType, LiveFilter, Stop, TapId, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, DirectoryWatch};
+use crate::filter::CaptureFilter;
 use crate::join::Reorder;
 use crate::render::summary::Totals;
 use crate::track::Counters;
@@ -33,8 +35,6 @@ const LIVE: TapId = TapId(0);
 const EVENTS: usize = 65_536;
 /// The ring for the loopback interface of a container, where only lookups are looked at.
 const LOOPBACK_RING: usize = 1 << 20;
-/// What is looked at there (design: a lookup of a name never crosses the bridge).
-const LOOKUPS: &str = "host 127.0.0.11";
 /// How long the daemon may take to say what there is, before what the user named is called unknown.
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
@@ -54,6 +54,10 @@ enum Control {
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
+    let filter = match capture_filter(&arguments.output, &mut streams.messages) {
+        Ok(filter) => filter,
+        Err(code) => return code,
+    };
     let (control, controls) = unbounded();
     let directory = {
         let control = control.clone();
@@ -64,7 +68,7 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
     };
     listen_for_signals(control.clone());
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
-    let mut watching = Watching::new(arguments, output, streams.messages);
+    let mut watching = Watching { filter, ..Watching::new(arguments, output, streams.messages) };
     if let Err(code) = watching.begin(arguments, &directory) {
         return code;
     }
@@ -77,12 +81,15 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
 struct OpenTap {
     stop: Stop,
     wanted: Place,
+    /// Where the user wants a filter.
+    filter: Option<LiveFilter>,
 }
 
 struct Watching {
     output: Output,
     messages: Messages,
     options: LiveOptions,
+    filter: Option<CaptureFilter>,
     plan: Plan,
     taps: HashMap<TapId, OpenTap>,
     /// Places that cannot be opened, or are gone: not tried again and again.
@@ -124,6 +131,7 @@ impl Watching {
             output,
             messages,
             options,
+            filter: None,
             plan: Plan::default(),
             taps: HashMap::new(),
             given_up: HashSet::new(),
@@ -171,6 +179,7 @@ impl Watching {
             self.daemon_is_out = true;
         }
         self.output.namer.set_directory(LIVE, Arc::clone(&directory));
+        self.resolve_filters(&directory, why_none.as_deref())?;
         self.open_missing(&directory, true)?;
         if self.taps.is_empty() {
             self.messages.say("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0");
@@ -284,6 +293,7 @@ impl Watching {
         match change {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
+                self.follow_filter(&directory);
                 // Later taps that cannot be opened are said, and do not end the rest.
                 let _ = self.open_missing(&directory, false);
             }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::super::plan::{Place, tap};
 use super::super::tap::{Wanted, spawn};
-use super::{LOOKUPS, LOOPBACK_RING, OpenTap, Watching, monotonic};
+use super::{LOOPBACK_RING, OpenTap, Watching, monotonic};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{Error, LiveOptions, Stop, Tap, TapId};
 use crate::docker::Directory;
+use crate::filter::LOOKUPS;
 use crate::join::HOLD;
 
 impl Watching {
@@ -88,8 +89,9 @@ impl Watching {
         {
             self.output.namer.set_tap(id, Tap { link: before.link, ..tap.clone() });
         }
+        let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
-            for event in events {
+            for event in events.into_iter().filter(|event| filter.admits(event)) {
                 self.reorder.push(event.known_at(), event);
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
@@ -125,10 +127,11 @@ impl Watching {
                 (Some(PathBuf::from(path)), options, Duration::from_secs(1))
             }
         };
-        let wanted = Wanted { id, tap, namespace, options, idle };
+        let filter = self.live_filter(&place, &tap)?;
+        let wanted = Wanted { id, tap, namespace, options, filter: filter.clone(), idle };
         let tap = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.output.namer.set_tap(id, tap);
-        self.taps.insert(id, OpenTap { stop, wanted: place });
+        self.taps.insert(id, OpenTap { stop, wanted: place, filter });
         // A long watch of many containers comes round to numbers that are free again.
         while self.taps.contains_key(&TapId(self.next_tap)) {
             self.next_tap = (self.next_tap + 1) % MAX_TAPS;
