@@ -81,13 +81,13 @@ pub struct Replay {
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Output {
+    /// Which events to show. First of the fields that clap fills, since it looks at the others' places.
+    #[command(flatten)]
+    pub events: EventFilters,
     /// Only these packets: pcap-filter(7), in which containers, networks and compose services may be named: 'host web
     /// and port 80', 'net `my_bridge`'.
     #[arg(long, value_name = "EXPRESSION", help_heading = "Filters")]
     pub filter: Option<String>,
-    /// Which events to show. First of the fields that clap fills, since it looks at the others' places.
-    #[command(flatten)]
-    pub events: EventFilters,
     /// End after this many packets.
     #[arg(short = 'c', long = "count", value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,

@@ -43,6 +43,11 @@ impl Program {
         Ok(Self { instructions })
     }
 
+    /// Whether no frame can get through.
+    pub fn is_empty(&self) -> bool {
+        self.instructions.is_empty()
+    }
+
     /// Whether it lets a frame through, of which `bytes` were captured and which had `wire_len` bytes on the wire.
     pub fn matches(&self, bytes: &[u8], wire_len: u32) -> bool {
         let mut machine = Machine { bytes, wire_len, a: 0, x: 0, memory: [0; MEMORY] };
@@ -68,8 +73,17 @@ fn compile(expression: &str, link: LinkType, optimize: bool) -> Result<Vec<Instr
     // Only raw IP is numbered otherwise in files than in handles.
     let number = if link == LinkType::RAW { 12 } else { i32::from(link.0) };
     let handle = Capture::dead(Linktype(number)).map_err(|error| said(&error))?;
-    let program = handle.compile(expression, optimize).map_err(|error| said(&error))?;
-    Ok(instructions(program.get_instructions()))
+    match handle.compile(expression, optimize) {
+        Ok(program) => Ok(instructions(program.get_instructions())),
+        // Whatever it is: no packet fits it.
+        Err(error) if rejects_all(&error) => Ok(Vec::new()),
+        Err(error) => Err(said(&error)),
+    }
+}
+
+/// Whether the optimiser found out that no packet fits the filter, which to libpcap is an error.
+pub(super) fn rejects_all(error: &pcap::Error) -> bool {
+    said(error).contains("rejects all packets")
 }
 
 /// The crate keeps the fields of its instructions to itself, but shows them: `code jt jf k`.
@@ -247,6 +261,13 @@ mod tests {
         assert!(Program::compile("inbound", LinkType::ETHERNET).unwrap_err().contains("inbound"));
         assert_eq!(check("inbound", LinkType::ETHERNET), Ok(()));
         assert!(Program::compile("tcp and", LinkType::ETHERNET).unwrap_err().contains("syntax error"));
+    }
+
+    #[test]
+    fn what_no_packet_can_be_lets_none_through() {
+        let program = Program::compile("tcp and udp", LinkType::ETHERNET).unwrap();
+        assert!(program.is_empty());
+        assert!(frames().iter().all(|frame| !program.matches(frame, frame.len() as u32)));
     }
 
     #[test]

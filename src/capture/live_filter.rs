@@ -8,7 +8,7 @@ use nix::libc;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use pcap::{Active, Capture};
 
-use super::bpf::{Instruction, instructions};
+use super::bpf::{Instruction, instructions, rejects_all};
 use super::open::said;
 use super::{Error, LinkType};
 
@@ -94,11 +94,13 @@ impl Following {
         self.version = version;
         let expression = self.filter.take();
         let wrong = |error: pcap::Error| Error::Filter { filter: expression.clone(), why: said(&error) };
-        let program = capture.compile(&expression, true).map_err(wrong)?;
+        // What the optimiser finds no packet to fit, it refuses; not optimised, it is a filter like any other.
+        let optimize = !matches!(capture.compile(&expression, true), Err(error) if rejects_all(&error));
+        let program = capture.compile(&expression, optimize).map_err(wrong)?;
         let cooked = matches!(link, LinkType::LINUX_SLL | LinkType::LINUX_SLL2);
         self.by_libpcap |= cooked || !attach(capture, &instructions(program.get_instructions()));
         if self.by_libpcap {
-            capture.filter(&expression, true).map_err(wrong)?;
+            capture.filter(&expression, optimize).map_err(wrong)?;
         }
         Ok(true)
     }

@@ -60,7 +60,7 @@ mod tests {
             ("( tcp and port 80", None),
             ("tcp and port 80 )", Some(")")),
             ("tcp and", None),
-            ("tcp host 1.2.3.4", Some("1.2.3.4")),
+            ("tcp host 1.2.3.4", Some("host")),
             ("src host", None),
             ("tcp port 80 or or udp", Some("or")),
             ("len >", None),

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use super::blame;
 use super::error::FilterError;
 use super::expression::{Expression, Family, Head, Operand, Standing, Wants};
+use super::keywords::COMMON;
 use super::people::{self, Found, Nobody};
 use crate::address::MacAddr;
-use crate::capture::{LinkType, bpf};
+use crate::capture::{LinkType, Program, bpf};
 use crate::decode::dns;
 use crate::docker::directory::masked;
+use crate::docker::lookup::nearest;
 use crate::docker::{Container, Directory};
 
 /// What nobody has: an IPv4 address of class E (RFC 1112, 4), an IPv6 address of the discard prefix (RFC 6666), a group
@@ -75,7 +77,10 @@ impl CaptureFilter {
         let text = self.text(None);
         let mut checked = LINKS.map(|link| bpf::check(&text, link));
         if checked.iter().any(Result::is_ok) {
-            return Ok(());
+            let nothing = Program::compile(&text, LinkType::ETHERNET).is_ok_and(|program| program.is_empty());
+            let whole = 0..self.expression.text.trim_end().len();
+            let what = "no packet can be all of this at once".to_owned();
+            return if nothing { Err(self.expression.error(what, whole)) } else { Ok(()) };
         }
         let why = std::mem::replace(&mut checked[0], Ok(())).err().unwrap_or_default();
         let chunks = self.chunks(None);
@@ -107,7 +112,8 @@ impl CaptureFilter {
     fn chunks(&self, owner: Option<&Container>) -> Vec<String> {
         let expression = &*self.expression;
         let own = |token: &super::token::Token| expression.text.get(token.span.clone()).unwrap_or_default().to_owned();
-        let mut chunks: Vec<_> = expression.tokens.iter().map(own).collect();
+        let libpcaps = |word: String| if word == "service" { "host".to_owned() } else { word };
+        let mut chunks: Vec<_> = expression.tokens.iter().map(own).map(libpcaps).collect();
         let mut put = |tokens: Range<usize>, text: String| {
             for chunk in chunks.get_mut(tokens.clone()).unwrap_or_default() {
                 chunk.clear();
@@ -118,9 +124,6 @@ impl CaptureFilter {
         };
         for (operand, found) in expression.operands.iter().zip(&self.found) {
             let head = &operand.head;
-            if head.wants == Wants::Service && matches!(operand.standing, Standing::Direct | Standing::First) {
-                put(head.tokens.clone(), head.text.clone());
-            }
             if head.wants == Wants::Port {
                 if owner.is_some() && matches!(operand.standing, Standing::Direct | Standing::Inherited) {
                     let from =
@@ -150,6 +153,9 @@ impl Expression {
 }
 
 fn look_up(operand: &Operand, directory: &Directory) -> Result<Found, Nobody> {
+    if operand.misplaced {
+        return Err(Nobody::Misplaced);
+    }
     let found = match operand.head.wants {
         Wants::Host => people::host(directory, &operand.text),
         Wants::Net => people::network(directory, &operand.text),
@@ -170,7 +176,16 @@ fn words(operand: &Operand, nobody: Nobody, why_no_names: Option<&str>) -> Strin
         Wants::Service => ("compose service", "docker compose ps shows"),
         _ => ("container, network or host", "docker ps shows"),
     };
+    let unqualified = matches!(operand.standing, Standing::Inherited | Standing::Bare);
+    let keyword = nearest(COMMON.iter().copied(), name).filter(|_| unqualified);
     match nobody {
+        Nobody::Misplaced => match keyword {
+            Some(near) => format!("{name} does not belong here; did you mean {near}?"),
+            None => format!("{name} does not belong here; man 7 pcap-filter has the syntax"),
+        },
+        Nobody::Unknown(None) if keyword.is_some() => {
+            format!("no {kinds} is called {name}; did you mean {}?", keyword.unwrap_or_default())
+        }
         Nobody::Unknown(Some(near)) => format!("no {kinds} is called {name}; did you mean {near}?"),
         Nobody::Unknown(None) => match why_no_names {
             Some(why) => format!("no {kinds} is called {name}: {why}"),

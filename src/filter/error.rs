@@ -28,7 +28,7 @@ impl FilterError {
         let part = |range: Range<usize>| escape(self.expression.get(range).unwrap_or_default()).into_owned();
         let (before, word, after) =
             (part(0..self.span.start), part(self.span.clone()), part(self.span.end..self.expression.len()));
-        let before = last_columns(&before, SHOWN.saturating_sub(word.width()).max(SHOWN / 2));
+        let before = last_columns(&before, SHOWN.saturating_sub(word.width() + 1).clamp(SHOWN / 8, SHOWN * 2 / 3));
         let shown = first_columns(&format!("{before}{word}{after}"), SHOWN);
         let marks = word.width().clamp(1, SHOWN.saturating_sub(before.width()).max(1));
         let pointer = format!("{INDENT}{}{}", " ".repeat(before.width()), "^".repeat(marks));

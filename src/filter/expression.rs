@@ -75,6 +75,8 @@ pub(super) struct Operand {
     pub text: String,
     /// It is to be looked up.
     pub is_name: bool,
+    /// No `and` or `or` stands before it, though it has no qualifiers: it is a keyword that was mistyped.
+    pub misplaced: bool,
     pub head: Head,
     pub standing: Standing,
 }
@@ -190,7 +192,7 @@ impl<'a> Reader<'a> {
                 self.span(self.at),
             )),
             Some(Keyword::TakesWord) => {
-                self.last = Some(self.other());
+                self.last = None;
                 self.at += 1;
                 if self.kind(0) == Some(Kind::Word) && keyword(self.word_at(self.at)).is_none() {
                     self.at += 1;
@@ -213,13 +215,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Qualifiers whose operands are left to libpcap.
-    fn other(&self) -> Head {
-        let text = self.word_at(self.at).to_owned();
-        let (wants, family) = (Wants::Other, Family::Any);
-        Head { text, protocol: None, direction: None, wants, family, tokens: self.at..self.at + 1 }
-    }
-
     /// Qualifiers, and what they qualify.
     fn qualified(&mut self) {
         let head = self.head();
@@ -234,15 +229,11 @@ impl<'a> Reader<'a> {
                 self.list = Some(List { head, depth: 1, alternatives: true });
                 self.at += 1;
             }
-            Some(Kind::Word | Kind::Quoted) if !self.begins_term(&head) => self.operand(Some(head)),
+            // Whatever it is: behind `src` or `host` libpcap has no keyword, and would ask its resolver for a word that
+            // it does not know as one.
+            Some(Kind::Word | Kind::Quoted) => self.operand(Some(head)),
             _ => self.last = Some(head),
         }
-    }
-
-    /// Behind `src`, a keyword is the beginning of something else; behind `host` it can only be meant as a name.
-    fn begins_term(&self, head: &Head) -> bool {
-        let typed = matches!(head.wants, Wants::Host | Wants::Net | Wants::Service);
-        !typed && self.kind(0) == Some(Kind::Word) && keyword(self.word_at(self.at)).is_some()
     }
 
     fn head(&mut self) -> Head {
@@ -300,7 +291,7 @@ impl<'a> Reader<'a> {
         let begin = self.at;
         self.at += 1;
         let word = self.word_at(begin);
-        let is_literal = !quoted && is_literal(word);
+        let is_literal = !quoted && head.wants != Wants::Service && is_literal(word);
         if is_literal && self.is_prefix() {
             self.at += 2;
         }
@@ -315,11 +306,16 @@ impl<'a> Reader<'a> {
         self.last = Some(head.clone());
         // The mask belongs to the operand: nothing can be put in its place.
         let masked = self.kind(0) == Some(Kind::Word) && self.word_at(self.at) == "mask";
+        let joined = begin
+            .checked_sub(1)
+            .and_then(|before| self.tokens.get(before))
+            .is_none_or(|before| matches!(before.kind, Kind::And | Kind::Or | Kind::Not | Kind::Open));
+        let misplaced = !joined && matches!(standing, Standing::Inherited | Standing::Bare);
         let text = text.to_owned();
         if masked && !is_name {
             self.at += 2;
         } else if is_name || !self.is_compared(begin) {
-            self.operands.push(Operand { tokens: begin..self.at, span, text, is_name, head, standing });
+            self.operands.push(Operand { tokens: begin..self.at, span, text, is_name, misplaced, head, standing });
         }
     }
 

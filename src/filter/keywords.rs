@@ -46,6 +46,34 @@ pub(super) fn keyword(word: &str) -> Option<Keyword> {
     })
 }
 
+/// The keywords that one that was mistyped is probably meant to be.
+pub(super) const COMMON: &[&str] = &[
+    "host",
+    "net",
+    "service",
+    "port",
+    "portrange",
+    "src",
+    "dst",
+    "and",
+    "or",
+    "not",
+    "tcp",
+    "udp",
+    "icmp",
+    "icmp6",
+    "arp",
+    "ip",
+    "ip6",
+    "ether",
+    "proto",
+    "vlan",
+    "broadcast",
+    "multicast",
+    "greater",
+    "less",
+];
+
 const PROTOCOLS: &[&str] = &[
     "tcp", "udp", "sctp", "icmp", "icmp6", "igmp", "igrp", "pim", "vrrp", "carp", "ah", "esp", "atalk", "aarp",
     "decnet", "lat", "sca", "moprc", "mopdl", "iso", "esis", "es-is", "isis", "is-is", "clnp", "stp", "ipx", "netbeui",
@@ -77,7 +105,6 @@ const TAKE_WORDS: &[&str] = &[
     "pppoed",
     "pppoes",
     "geneve",
-    "vxlan",
     "llc",
     "vpi",
     "vci",
@@ -175,3 +202,20 @@ const ALONE: &[&str] = &[
     "tcp-cwr",
     "mask",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{LinkType, bpf};
+
+    #[test]
+    fn every_keyword_is_libpcaps_too() {
+        let others = ["ip", "ip6", "ether", "wlan", "src", "host", "net", "port", "gateway"];
+        for word in PROTOCOLS.iter().chain(TAKE_WORDS).chain(ALONE).chain(&others) {
+            assert!(keyword(word).is_some());
+            // What libpcap does not know is a name to it, which its resolver does not know either.
+            let why = bpf::check(&format!("src host {word}"), LinkType::ETHERNET).err().unwrap_or_default();
+            assert!(!why.contains("unknown"), "{word}: {why}");
+        }
+    }
+}

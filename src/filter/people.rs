@@ -27,6 +27,8 @@ pub(super) enum Nobody {
     /// It is of the other kind: a network where a host was expected, or the reverse.
     Network,
     Container,
+    /// It is where no name can be.
+    Misplaced,
     /// It is there, but without an address of its own.
     NoAddress(String),
 }
