@@ -84,8 +84,8 @@ pub struct Output {
     /// Which events to show. First of the fields that clap fills, since it looks at the others' places.
     #[command(flatten)]
     pub events: EventFilters,
-    /// Only these packets: pcap-filter(7), in which containers, networks and compose services may be named: 'host web
-    /// and port 80', 'net `my_bridge`'.
+    /// Only these packets: tcpdump's pcap-filter(7), in which containers, networks and compose services may be named:
+    /// 'host web and port 80'. docs/filters.md has recipes.
     #[arg(long, value_name = "EXPRESSION", help_heading = "Filters")]
     pub filter: Option<String>,
     /// End after this many packets.

@@ -68,10 +68,14 @@ impl Args for EventFilters {
                 "Only what these ask, open or send: containers, networks, compose services, \
                 addresses, 10.0.0.0/8, web-*, host; with commas between them",
             ))
-            .arg(flag("to", "NAMES", "Only what these are asked"))
+            .arg(flag("to", "NAMES", "Only what these are asked or sent"))
             .arg(flag("between", "NAME,NAME", "Only what is between these two, either way").value_parser(pair))
-            .arg(list("kind", &KINDS, "Only these kinds"))
-            .arg(list("outcome", &OUTCOMES, "Only what ended so; bad: all that did not end as it should"))
+            .arg(list("kind", &KINDS, "Only these kinds, with commas between them"))
+            .arg(list(
+                "outcome",
+                &OUTCOMES,
+                "Only what ended in one of these ways; bad: all that did not end as it should",
+            ))
             .arg(
                 flag("slower-than", "TIME", "Only what took longer from request to answer: 10ms, 1s")
                     .value_parser(super::duration),

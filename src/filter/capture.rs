@@ -9,6 +9,7 @@ use super::error::FilterError;
 use super::expression::{Expression, Family, Head, Operand, Standing, Wants};
 use super::keywords::COMMON;
 use super::people::{self, Found, Nobody};
+use super::token::is_word;
 use crate::address::MacAddr;
 use crate::capture::{LinkType, Program, bpf};
 use crate::decode::dns;
@@ -102,6 +103,10 @@ impl CaptureFilter {
         let (mut text, mut at) = (String::with_capacity(expression.text.len()), 0);
         for (chunk, token) in self.chunks(owner).iter().zip(&expression.tokens) {
             text.push_str(expression.text.get(at..token.span.start).unwrap_or_default());
+            // A name in quotes may stand right beside another word, which an address may not.
+            if text.ends_with(is_word) && chunk.starts_with(is_word) {
+                text.push(' ');
+            }
             text.push_str(chunk);
             at = token.span.end;
         }

@@ -177,7 +177,7 @@ fn whatever_is_written_nothing_panics_and_only_names_change() {
     ];
     let directory = directory();
     let (mut seed, mut accepted, mut with_names) = (7, 0, 0);
-    for _ in 0..20_000 {
+    for _ in 0..4000 {
         let words: Vec<_> = (0..=below(&mut seed, 8)).map(|_| WORDS[below(&mut seed, WORDS.len())]).collect();
         let text = words.join(if below(&mut seed, 4) == 0 { "" } else { " " });
         let Ok(mut filter) = CaptureFilter::parse(&text) else { continue };
@@ -203,5 +203,5 @@ fn whatever_is_written_nothing_panics_and_only_names_change() {
             }
         }
     }
-    assert!(accepted > 2000 && with_names > 500, "{accepted}, {with_names}");
+    assert!(accepted > 400 && with_names > 100, "{accepted}, {with_names}");
 }

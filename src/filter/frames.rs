@@ -72,10 +72,12 @@ impl FrameFilter {
                 let text = names.filter.text(owner);
                 let compiled = Program::compile(&text, frame.link);
                 let why = compiled.as_ref().err().cloned();
+                if compiled.as_ref().map_or(true, Program::is_empty) {
+                    names.filter.check().map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
+                }
                 let compiled = Compiled { version: names.version, text, program: compiled.ok() };
                 self.programs.insert(frame.tap, compiled);
                 if let Some(why) = why {
-                    names.filter.check().map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
                     let link = frame.link.name();
                     return Err(Unfiltered::Link(format!(
                         "--filter does not fit packets of link type {link}, which are left out: {why}"

@@ -108,7 +108,7 @@ fn bracketed(rest: &str) -> usize {
 }
 
 /// Names of containers, numbers, and addresses of every kind consist of these; a backslash makes a name of a keyword.
-fn is_word(char: char) -> bool {
+pub(super) fn is_word(char: char) -> bool {
     char.is_alphanumeric() || matches!(char, '_' | '.' | '-' | ':' | '\\' | '$')
 }
 

@@ -18,6 +18,7 @@ mod changes;
 mod daemon;
 mod ends;
 mod failures;
+mod filters;
 mod lab;
 mod load;
 mod lookups;
