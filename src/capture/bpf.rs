@@ -8,7 +8,7 @@ use pcap::{BpfInstruction, Capture, Linktype};
 use super::LinkType;
 use super::open::said;
 
-/// One instruction of the classic BPF machine (McCanne and Jacobson, 1993; the kernel's `filter.rst`).
+/// One instruction of the classic BPF machine (the kernel's `Documentation/networking/filter.rst`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Instruction {
     pub code: u16,
@@ -219,11 +219,11 @@ mod tests {
         };
         add(&|out| build().ipv4([172, 18, 0, 3], [172, 18, 0, 2], 64).udp(40000, 53).write(out, b"hello").unwrap());
         add(&|out| {
-            build().ipv4([172, 18, 0, 2], [10, 0, 0, 1], 63).tcp(80, 5, 1, 9).syn().write(out, &[7; 99]).unwrap()
+            build().ipv4([172, 18, 0, 2], [10, 0, 0, 1], 63).tcp(80, 5, 1, 9).syn().write(out, &[7; 99]).unwrap();
         });
         add(&|out| build().ipv6(v6, v6, 64).tcp(80, 5, 1, 9).write(out, &[7; 99]).unwrap());
         add(&|out| {
-            build().single_vlan(5.try_into().unwrap()).ipv4([1; 4], [2; 4], 6).udp(1, 2).write(out, b"x").unwrap()
+            build().single_vlan(5.try_into().unwrap()).ipv4([1; 4], [2; 4], 6).udp(1, 2).write(out, b"x").unwrap();
         });
         add(&|out| build().ipv4([1; 4], [2; 4], 62).icmpv4_echo_request(1, 2).write(out, b"x").unwrap());
         frames

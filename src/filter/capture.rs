@@ -8,7 +8,7 @@ use super::blame;
 use super::error::FilterError;
 use super::expression::{Expression, Family, Head, Operand, Standing, Wants};
 use super::keywords::COMMON;
-use super::people::{self, Found, Nobody};
+use super::people::{self, Found, MAX_ADDRESSES, Nobody};
 use super::token::is_word;
 use crate::address::MacAddr;
 use crate::capture::{LinkType, Program, bpf};
@@ -197,6 +197,9 @@ fn words(operand: &Operand, nobody: Nobody, why_no_names: Option<&str>) -> Strin
             None => format!("no {kinds} is called {name}; {list} those there are"),
         },
         Nobody::Ambiguous(names) => format!("{name} may be any of {}", names.join(", ")),
+        Nobody::TooMany(many) => {
+            format!("{name} stands for {many} addresses, and a filter takes {MAX_ADDRESSES}; write net and the network")
+        }
         Nobody::Network if operand.head.family == Family::Ether => {
             format!(
                 "{name} is a network, which has no MAC address; leave out {}",

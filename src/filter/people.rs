@@ -2,10 +2,16 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use ahash::AHashSet;
+
 use crate::address::MacAddr;
 use crate::docker::lookup::nearest;
 use crate::docker::{Container, Directory, Endpoint, Lookup, Network, Subnet};
 use crate::name::WELL_KNOWN;
+
+/// As many addresses may a name stand for: libpcap takes a second for a filter of a thousand, and four for each twice as
+/// long.
+pub(super) const MAX_ADDRESSES: usize = 512;
 
 /// Everything that a word stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub(super) enum Nobody {
     Container,
     /// It is where no name can be.
     Misplaced,
+    /// It has so many addresses.
+    TooMany(usize),
     /// It is there, but without an address of its own.
     NoAddress(String),
 }
@@ -82,15 +90,21 @@ impl Found {
     /// Without the addresses that containers have now: it is gone, and they went to others.
     pub fn without_those_of_others(&self, directory: &Directory) -> Self {
         let endpoints = || directory.containers().flat_map(|container| &container.endpoints);
+        let addresses: AHashSet<_> = endpoints().flat_map(|endpoint| &endpoint.addresses).collect();
+        let macs: AHashSet<_> = endpoints().filter_map(|endpoint| endpoint.mac).collect();
         let mut left = self.clone();
-        left.addresses.retain(|address| !endpoints().any(|endpoint| endpoint.addresses.contains(address)));
-        left.macs.retain(|mac| !endpoints().any(|endpoint| endpoint.mac == Some(*mac)));
+        left.addresses.retain(|address| !addresses.contains(address));
+        left.macs.retain(|mac| !macs.contains(mac));
         left
     }
 
-    fn or_no_address(self, name: &str) -> Result<Self, Nobody> {
-        let has_none = if self.is_network { self.subnets.is_empty() } else { self.addresses.is_empty() };
-        if has_none { Err(Nobody::NoAddress(name.to_owned())) } else { Ok(self) }
+    /// Itself, where libpcap can do something with it.
+    fn usable(self, name: &str) -> Result<Self, Nobody> {
+        match if self.is_network { self.subnets.len() } else { self.addresses.len() } {
+            0 => Err(Nobody::NoAddress(name.to_owned())),
+            1..=MAX_ADDRESSES => Ok(self),
+            many => Err(Nobody::TooMany(many)),
+        }
     }
 }
 
@@ -98,21 +112,22 @@ impl Found {
 /// the beginning of an id, the first that there is.
 pub(super) fn host(directory: &Directory, word: &str) -> Result<Found, Nobody> {
     if let Some(container) = directory.container_by_name(word) {
-        return Found::of(container.endpoints.iter()).or_no_address(word);
+        return Found::of(container.endpoints.iter()).usable(word);
     }
     if let Some(found) = Found::well_known(word, directory) {
-        return found.or_no_address(word);
+        return found.usable(word);
     }
-    if let Ok(found) = service(directory, word) {
-        return Ok(found);
+    match service(directory, word) {
+        Err(Nobody::Unknown(_)) => {}
+        found => return found,
     }
     let named = directory.containers().flat_map(|container| container.endpoints.iter().map(move |at| (container, at)));
     let aliases: Vec<_> = named.filter(|(container, at)| is_called(directory, container, at, word)).collect();
     if !aliases.is_empty() {
-        return Found::of(aliases.into_iter().map(|(_, endpoint)| endpoint)).or_no_address(word);
+        return Found::of(aliases.into_iter().map(|(_, endpoint)| endpoint)).usable(word);
     }
     match directory.find_container(word) {
-        Lookup::Found(container) => Found::of(container.endpoints.iter()).or_no_address(&container.name),
+        Lookup::Found(container) => Found::of(container.endpoints.iter()).usable(&container.name),
         Lookup::Ambiguous(names) => Err(Nobody::Ambiguous(names)),
         Lookup::NotFound { .. } if directory.network_by_name(word).is_some() => Err(Nobody::Network),
         Lookup::NotFound { .. } => Err(Nobody::Unknown(nearest(host_names(directory), word))),
@@ -126,13 +141,13 @@ pub(super) fn service(directory: &Directory, word: &str) -> Result<Found, Nobody
     if containers.peek().is_none() {
         return Err(Nobody::Unknown(nearest(services(directory), word)));
     }
-    Found::of(containers.flat_map(|container| &container.endpoints)).or_no_address(word)
+    Found::of(containers.flat_map(|container| &container.endpoints)).usable(word)
 }
 
 /// The network of that name or id.
 pub(super) fn network(directory: &Directory, word: &str) -> Result<Found, Nobody> {
     match directory.find_network(word) {
-        Lookup::Found(network) => Found::network(&network).or_no_address(&network.name),
+        Lookup::Found(network) => Found::network(&network).usable(&network.name),
         Lookup::Ambiguous(names) => Err(Nobody::Ambiguous(names)),
         Lookup::NotFound { .. } if directory.container_by_name(word).is_some() => Err(Nobody::Container),
         Lookup::NotFound { nearest } => Err(Nobody::Unknown(nearest)),
@@ -218,6 +233,14 @@ mod tests {
         ] {
             assert_eq!(addresses(word), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn a_name_of_too_many_is_refused() {
+        let addresses =
+            |count: u32| Found { addresses: (0..count).map(|n| IpAddr::V4(n.into())).collect(), ..Found::default() };
+        assert!(addresses(512).usable("web").is_ok());
+        assert_eq!(addresses(513).usable("web"), Err(Nobody::TooMany(513)));
     }
 
     #[test]

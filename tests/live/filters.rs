@@ -118,7 +118,7 @@ fn a_wrong_filter_ends_it_and_points_at_the_word() {
                     host containr_a\n         ^^^^^^^^^^\n";
     assert_eq!(said("host containr_a"), expected);
     assert!(said("host my_bridge").contains("my_bridge is a network: write net my_bridge"));
-    assert!(said("host container_a and port htp").ends_with("\n                             ^^^\n"));
+    assert!(said("host container_a and port htp").ends_with("\n                              ^^^\n"));
     // Where only an address was meant, no name is needed.
     assert!(
         output(&mut bridgetap(&["watch", "my_bridge", "--filter", "host 10.0.0.1", "--for", "1s"]))
