@@ -1,10 +1,14 @@
 //! What the user typed. Checks and does nothing else.
 
+mod filters;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
 
 /// Watch Docker networks: every lookup, ARP, ping and connection, by container name and with its time.
 #[derive(Debug, Parser)]
@@ -120,6 +124,13 @@ pub struct Doctor {
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Output {
+    /// Which events to show. First of the fields that clap fills, since it looks at the others' places.
+    #[command(flatten)]
+    pub events: EventFilters,
+    /// Only these packets: tcpdump's pcap-filter(7), in which containers, networks and compose services may be named:
+    /// 'host web and port 80'. docs/filters.md has recipes.
+    #[arg(long, value_name = "EXPRESSION", help_heading = "Filters")]
+    pub filter: Option<String>,
     /// End after this many packets.
     #[arg(short = 'c', long = "count", value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,

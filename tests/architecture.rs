@@ -14,7 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("futures_util", &["docker/"]),
     ("crossbeam_channel", &["commands/"]),
     ("hdrhistogram", &["latency/"]),
-    ("clap", &["cli.rs", "main.rs"]),
+    ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("serde_json", &["render/", "docker/", "capture/"]),
     ("etherparse", &[]),
 ];
@@ -35,6 +35,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("join", &["address", "time", "capture", "decode", "track"]),
     ("name", &["address", "time", "capture", "decode", "track", "docker"]),
     ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name", "topology", "doctor"]),
+    ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name"]),
+    ("filter", &["address", "time", "cli", "capture", "decode", "track", "docker", "name", "render"]),
 ];
 /// What may import everything: it wires the stages together.
 const WIRING: &[&str] = &["commands", "lib", "main"];

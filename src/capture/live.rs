@@ -9,6 +9,7 @@
 //! Frames are taken out of the ring a batch at a time into one buffer that is used again. libpcap would copy each of
 //! them as well (`pcap_next_ex` has to, since it gives the block back before the caller has looked), only one by one.
 
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Packet};
 
+use super::live_filter::{Following, LiveFilter};
 use super::namespace::Namespace;
 use super::open::{activate, link_type, said};
 use super::stop::{Stop, now};
@@ -79,6 +81,9 @@ pub struct LiveTap {
     down: bool,
     /// The interface is gone, but the ring may still hold what was seen on it.
     vanished: bool,
+    filter: Option<Following>,
+    /// Frames until then are not given: they came before there was a filter.
+    not_before: Timestamp,
 }
 
 impl LiveTap {
@@ -136,6 +141,26 @@ impl LiveTap {
             counted: (0, 0),
             down: false,
             vanished: false,
+            filter: None,
+            not_before: Timestamp::ZERO,
+        }
+    }
+
+    /// From now on heeds a filter that may change. Frames that came before it are not given.
+    ///
+    /// # Errors
+    /// It does not compile for this interface.
+    pub fn follow(&mut self, filter: LiveFilter) -> Result<(), Error> {
+        self.filter = Some(Following::new(filter));
+        self.apply_filter()?;
+        self.not_before = now();
+        Ok(())
+    }
+
+    fn apply_filter(&mut self) -> Result<(), Error> {
+        match &mut self.filter {
+            Some(filter) => filter.apply(&mut self.capture, self.tap.link).map(drop),
+            None => Ok(()),
         }
     }
 
@@ -165,10 +190,11 @@ impl LiveTap {
 
     /// Takes frames out of the ring, as many as there are up to [`BATCH`], without waiting.
     fn refill(&mut self) -> Result<(), Error> {
+        self.apply_filter()?;
         let Self { capture, batch, stop, .. } = self;
         batch.clear();
-        let until = stop.requested_at().unwrap_or(Timestamp::MAX);
-        match capture.dispatch(Some(BATCH), |packet| batch.push(&packet, until)) {
+        let wanted = self.not_before..=stop.requested_at().unwrap_or(Timestamp::MAX);
+        match capture.dispatch(Some(BATCH), |packet| batch.push(&packet, &wanted)) {
             Ok(0) => Ok(()),
             Ok(_) => {
                 self.down = false;
@@ -186,7 +212,7 @@ impl LiveTap {
             }
             // The last block of the ring is handed over only in a while.
             self.vanished = true;
-            wait(&self.capture, None, GRACE)?;
+            wait(&self.capture, None, None, GRACE)?;
             return self.refill();
         }
         if why.contains("went down") || why.contains("not up") {
@@ -213,11 +239,12 @@ impl LiveTap {
     /// Sleeps until there is something in the ring; `Some` is what to give where there is not.
     fn sleep(&mut self) -> Result<Option<Next<'static>>, Error> {
         if self.stop.is_requested() {
-            let ready = !self.batch.past_end && wait(&self.capture, None, GRACE)? != Wake::Timeout;
+            let ready = !self.batch.past_end && wait(&self.capture, None, None, GRACE)? != Wake::Timeout;
             return Ok(if ready { None } else { Some(Next::End) });
         }
         let interval = if self.down { self.idle.min(DOWN_INTERVAL) } else { self.idle };
-        match wait(&self.capture, Some(&self.stop), interval)? {
+        let filter = self.filter.as_ref().map(|following| &following.filter);
+        match wait(&self.capture, Some(&self.stop), filter, interval)? {
             Wake::Ready => Ok(None),
             Wake::Trouble => {
                 self.down = true;
@@ -286,14 +313,14 @@ impl Batch {
         self.next >= self.heads.len()
     }
 
-    /// Keeps a frame unless it is later than `until`.
-    fn push(&mut self, packet: &Packet<'_>, until: Timestamp) {
+    /// Keeps a frame that was seen in this time.
+    fn push(&mut self, packet: &Packet<'_>, wanted: &RangeInclusive<Timestamp>) {
         let ts = packet.header.ts;
         // With nanosecond precision libpcap puts nanoseconds where the name says microseconds. Linux always grants it.
         let nanos = u64::try_from(ts.tv_usec).unwrap_or_default();
         let at = Timestamp::from_parts(u64::try_from(ts.tv_sec).unwrap_or_default(), nanos);
-        if at > until {
-            self.past_end |= at > until + GRACE;
+        if !wanted.contains(&at) {
+            self.past_end |= at > *wanted.end() + GRACE;
             return;
         }
         let start = self.bytes.len();
@@ -320,8 +347,13 @@ enum Wake {
     Timeout,
 }
 
-/// Sleeps until the ring has a block to read, `stop` is asked for, or the time is over.
-fn wait(capture: &Capture<Active>, stop: Option<&Stop>, time: Duration) -> Result<Wake, Error> {
+/// Sleeps until the ring has a block to read, `stop` is asked for, the filter changes, or the time is over.
+fn wait(
+    capture: &Capture<Active>,
+    stop: Option<&Stop>,
+    filter: Option<&LiveFilter>,
+    time: Duration,
+) -> Result<Wake, Error> {
     #[expect(unsafe_code, reason = "the pcap crate lends its socket only as a number")]
     // SAFETY: the socket belongs to `capture`, which is borrowed for longer than `socket` lives here, and is closed
     // only when `capture` is dropped.
@@ -329,11 +361,12 @@ fn wait(capture: &Capture<Active>, stop: Option<&Stop>, time: Duration) -> Resul
     let ring = PollFd::new(socket, PollFlags::POLLIN);
     // Watching the ring twice does no harm where there is nothing else to watch.
     let wake = stop.map_or_else(|| ring.clone(), |stop| PollFd::new(stop.wake(), PollFlags::POLLIN));
-    let mut watched = [ring, wake];
+    let change = filter.map_or_else(|| ring.clone(), |filter| PollFd::new(filter.wake(), PollFlags::POLLIN));
+    let mut watched = [ring, wake, change];
     match poll(&mut watched, PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX)) {
         Ok(0) => Ok(Wake::Timeout),
         Ok(_) => {
-            let [ring, _] = watched;
+            let [ring, ..] = watched;
             let quiet = ring.revents().is_none_or(|events| events.difference(PollFlags::POLLIN).is_empty());
             Ok(if quiet { Wake::Ready } else { Wake::Trouble })
         }
@@ -359,9 +392,11 @@ mod tests {
     #[test]
     fn a_batch_gives_its_frames_in_order_up_to_the_end() {
         let mut batch = Batch::default();
-        let until = Timestamp::from_nanos(5_000_000_020);
-        for (at, data) in [(5_000_000_010, b"one"), (5_000_000_020, b"two"), (5_000_000_021, b"new")] {
-            batch.push(&Packet { header: &packet(at), data }, until);
+        let wanted = Timestamp::from_nanos(5_000_000_010)..=Timestamp::from_nanos(5_000_000_020);
+        for (at, data) in
+            [(5_000_000_009, b"old"), (5_000_000_010, b"one"), (5_000_000_020, b"two"), (5_000_000_021, b"new")]
+        {
+            batch.push(&Packet { header: &packet(at), data }, &wanted);
         }
         assert!(!batch.past_end);
         let (head, bytes) = batch.take();
@@ -369,7 +404,7 @@ mod tests {
         assert_eq!(batch.take().1, b"two");
         assert!(batch.is_spent());
         batch.clear();
-        batch.push(&Packet { header: &packet(5_060_000_000), data: b"new" }, until);
+        batch.push(&Packet { header: &packet(5_060_000_000), data: b"new" }, &wanted);
         assert!(batch.is_spent() && batch.past_end);
     }
 }

@@ -4,11 +4,13 @@
 //! capture file. Bytes are lent, never copied: a [`Frame`] borrows from the kernel's ring or from the reader's buffer
 //! and ends with the next call of [`Source::next`]. This room knows nothing of what the bytes mean.
 
+pub mod bpf;
 pub mod error;
 pub mod file;
 pub mod interfaces;
 pub mod links;
 pub mod live;
+mod live_filter;
 pub mod namespace;
 mod netlink;
 mod open;
@@ -16,9 +18,11 @@ pub mod rights;
 pub mod sandboxes;
 pub mod stop;
 
+pub use bpf::Program;
 pub use error::Error;
 pub use links::{Links, NetLink};
 pub use live::{LiveOptions, LiveTap};
+pub use live_filter::LiveFilter;
 pub use namespace::{Namespace, NamespaceId};
 pub use rights::Rights;
 pub use stop::Stop;

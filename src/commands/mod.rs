@@ -20,6 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Color, Command};
+use crate::filter::{CaptureFilter, FilterError};
 use crate::track::Limits;
 
 /// Where a command writes, and what is there.
@@ -42,6 +43,14 @@ impl Messages {
     pub fn say(&mut self, message: &str) {
         let _ = writeln!(self.0, "bridgetap: {}", crate::render::escape::escape(message));
     }
+
+    /// Says what is wrong with a filter, and points at the word.
+    pub fn say_filter(&mut self, error: &FilterError) {
+        self.say(&error.to_string());
+        for line in error.pointer() {
+            let _ = writeln!(self.0, "{line}");
+        }
+    }
 }
 
 /// Does what the user typed.
@@ -52,6 +61,15 @@ pub fn run(cli: Cli, streams: Streams) -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments, streams),
         Command::Watch(arguments) => watch::run(&arguments, streams),
     }
+}
+
+/// The capture filter that the user wrote, if any; one that cannot be read is said.
+fn capture_filter(output: &crate::cli::Output, messages: &mut Messages) -> Result<Option<CaptureFilter>, ExitCode> {
+    let written = output.filter.as_deref().filter(|text| !text.trim().is_empty());
+    written.map(CaptureFilter::parse).transpose().map_err(|error| {
+        messages.say_filter(&error);
+        ExitCode::from(2)
+    })
 }
 
 fn limits(output: &crate::cli::Output) -> Limits {

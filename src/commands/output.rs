@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::{Streams, wants_color};
 use crate::address;
 use crate::cli;
+use crate::filter::EventFilter;
 use crate::join::Told;
 use crate::name::{Introduction, Namer, Naming};
 use crate::render::summary::Totals;
@@ -33,6 +34,8 @@ pub(super) struct Output {
     summary: Summary,
     view: View,
     lines: Lines,
+    /// Which events are told at all; `None` is every one.
+    pub events: Option<EventFilter>,
     /// Somebody is watching: every line is written at once.
     at_once: bool,
     failure: Option<io::Error>,
@@ -57,6 +60,7 @@ impl Output {
             summary: Summary::default(),
             view,
             lines,
+            events: EventFilter::new(&options.events),
             at_once: at_once || is_terminal,
             failure: None,
         }
@@ -75,11 +79,17 @@ impl Output {
     /// Tells an event.
     pub fn tell(&mut self, told: &Told<'_>) {
         let event = &told.event;
-        self.summary.add(event);
         self.namer.learn(event);
+        let is_packet = matches!(event, Event::Packet(_));
+        if let Some(filter) = &mut self.events
+            && !filter.admits(told, &mut self.namer)
+        {
+            return self.summary.leave_out(u64::from(is_packet == (self.lines == Lines::Packets)));
+        }
+        self.summary.add(event);
         let wanted = match self.lines {
-            Lines::Exchanges => !matches!(event, Event::Packet(_)),
-            Lines::Packets => matches!(event, Event::Packet(_)),
+            Lines::Exchanges => !is_packet,
+            Lines::Packets => is_packet,
             Lines::None => false,
         };
         if wanted && self.failure.is_none() {

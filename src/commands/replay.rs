@@ -11,12 +11,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::known::Known;
 use super::output::{Output, ended};
 use super::stdin::Stdin;
-use super::{Messages, Streams, limits};
+use super::{Messages, Streams, capture_filter, limits};
 use crate::capture::file::{FileSource, MAX_TAPS, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
 use crate::docker;
+use crate::filter::{FrameFilter, Unfiltered};
 use crate::join::{HOLD, Joiner, Told};
 use crate::render::summary::Totals;
 use crate::time::Timestamp;
@@ -37,6 +38,10 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
         streams.messages.say("- is standard input, which can be read only once");
         return ExitCode::from(2);
     }
+    let filter = match capture_filter(&arguments.output, &mut streams.messages) {
+        Ok(filter) => filter,
+        Err(code) => return code,
+    };
     for name in &names {
         match open(name, &stop) {
             Ok(file) => files.push(file),
@@ -53,7 +58,8 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
     let bar = bar(&files, arguments, &streams);
     let log = Log { output, joiner: None };
-    let replay = Story { log, stop, undecoded: Vec::new(), known: None, words: String::new() };
+    let filter = filter.map(|filter| FrameFilter::new(filter, files.len()));
+    let replay = Story { log, stop, filter, undecoded: Vec::new(), known: None, words: String::new() };
     whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
     if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -118,6 +124,7 @@ struct Story {
     log: Log,
     /// Set when the log is to end.
     stop: Arc<AtomicBool>,
+    filter: Option<FrameFilter>,
     undecoded: Vec<(LinkType, u64)>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
@@ -135,14 +142,30 @@ impl Story {
     ) -> bool {
         let mut tracker = Tracker::new(limits(&arguments.output));
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
-        let mut packets: u64 = 0;
+        let (mut packets, mut whole) = (0_u64, true);
         while left > 0 && !self.log.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
             match files.next() {
                 Ok(Next::Frame(frame, tap)) => {
-                    self.frame(&frame, tap, &mut tracker);
-                    self.log.tell_due(frame.at);
-                    left -= 1;
                     packets += 1;
+                    match self.admits(&frame, tap) {
+                        Ok(true) => {
+                            self.frame(&frame, tap, &mut tracker);
+                            self.log.tell_due(frame.at);
+                            left -= 1;
+                        }
+                        Ok(false) => {
+                            tracker.tick(frame.at, &mut self.log);
+                            self.log.tell_due(frame.at);
+                        }
+                        Err(Unfiltered::Link(why)) => {
+                            whole = false;
+                            messages.say(&why);
+                        }
+                        Err(Unfiltered::Wrong(error)) => {
+                            messages.say_filter(&error);
+                            return false;
+                        }
+                    }
                 }
                 Ok(Next::Names(block)) => self.names(&block, messages),
                 // A silent pipe: how late it is in packet time, nobody knows.
@@ -164,6 +187,7 @@ impl Story {
         let counters = tracker.counters().clone();
         let names_forgotten = self.log.output.namer.forgotten();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0, names_forgotten };
+        whole &= self.say_unknown_names(messages);
         let written = ended(self.log.output.finish(&totals), messages);
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.
@@ -171,7 +195,26 @@ impl Story {
         for error in &errors {
             messages.say(&error.to_string());
         }
-        written && errors.is_empty()
+        written && whole && errors.is_empty()
+    }
+
+    /// Whether the capture filter lets a frame through.
+    fn admits(&mut self, frame: &Frame<'_>, tap: &Tap) -> Result<bool, Unfiltered> {
+        let Some(filter) = &mut self.filter else { return Ok(true) };
+        filter.admits(frame, tap, self.log.output.namer.directory(frame.tap))
+    }
+
+    /// Says which names of the filters nothing was called. One in the capture filter, which needs an address, is an error.
+    fn say_unknown_names(&self, messages: &mut Messages) -> bool {
+        let directory = self.known.and_then(|tap| self.log.output.namer.directory(tap));
+        for unknown in self.log.output.events.iter().flat_map(|filter| filter.unknown(directory.map(Arc::as_ref))) {
+            messages.say(&unknown);
+        }
+        let wrong = self.filter.as_ref().and_then(FrameFilter::unknown);
+        if let Some(error) = &wrong {
+            messages.say_filter(error);
+        }
+        wrong.is_none()
     }
 
     fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::capture::live::{LiveOptions, LiveTap};
-use crate::capture::{Drops, Error, LinkType, Namespace, Next, Source, Stop, Tap, TapId};
+use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId};
 use crate::decode;
 use crate::track::event::Event;
 use crate::track::{Counters, Limits, Tracker, packet_line};
@@ -61,6 +61,8 @@ pub(super) struct Wanted {
     /// The path of the network namespace; `None` is the program's own.
     pub namespace: Option<PathBuf>,
     pub options: LiveOptions,
+    /// What the user wants to see there, which may change.
+    pub filter: Option<LiveFilter>,
     /// How often to look for what is overdue while nothing comes.
     pub idle: Duration,
 }
@@ -109,11 +111,12 @@ pub(super) fn spawn(
 }
 
 fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
-    let Wanted { id, tap, namespace, options, idle } = wanted;
+    let Wanted { id, tap, namespace, options, filter, idle } = wanted;
     let namespace = namespace.map(|path| Namespace::open(&path)).transpose()?;
     namespace.as_ref().map_or(Ok(()), Namespace::enter)?;
     let mut live = LiveTap::open_here(tap, id, namespace, &options, stop)?;
     live.set_idle(idle);
+    filter.map(|filter| live.follow(filter)).transpose()?;
     Ok(live)
 }
 

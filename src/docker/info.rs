@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn only_another_machines_address_is_one() {
         let http = |address: &str| Endpoint::Http(address.to_owned());
-        assert_eq!(http("10.0.0.5:2375").other_machine(), Some("10.0.0.5"));
-        assert_eq!(http("[fd00::2]:2375").other_machine(), Some("[fd00::2]"));
+        assert_eq!(http("203.0.113.5:2375").other_machine(), Some("203.0.113.5"));
+        assert_eq!(http("[2001:db8::5]:2375").other_machine(), Some("[2001:db8::5]"));
         for own in ["127.0.0.1:2375", "localhost:2375", "[::1]:2375"] {
             assert_eq!(http(own).other_machine(), None, "{own}");
         }

@@ -34,6 +34,8 @@ use names::{Names, Spot};
 /// As many addresses keep the name of the lookup that gave them; the one that was learned first goes.
 const MAX_LEARNED: usize = 4096;
 
+pub use well_known::NAMES as WELL_KNOWN;
+
 /// One end of an event, as people call it.
 #[derive(Clone, Debug)]
 pub struct Party<'a> {
@@ -117,6 +119,11 @@ impl Namer {
     /// The names in force for that tap's source.
     pub fn directory(&self, tap: TapId) -> Option<&Arc<Directory>> {
         self.sources.get(&source(tap))?.directory()
+    }
+
+    /// From now on addresses are shown, or names; gives what was shown before.
+    pub fn set_numeric(&mut self, numeric: bool) -> bool {
+        std::mem::replace(&mut self.numeric, numeric)
     }
 
     /// Tells about a tap.

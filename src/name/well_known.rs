@@ -4,6 +4,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decode::dns::DOCKER_DNS;
 
+/// Every name that an address may have without being a container's.
+pub const NAMES: &[&str] = &[
+    "docker-dns",
+    "localhost",
+    "host",
+    "gateway",
+    "broadcast",
+    "all-hosts",
+    "all-nodes",
+    "all-routers",
+    "igmp",
+    "mdns",
+    "llmnr",
+    "ssdp",
+    "mld-routers",
+    "solicited-node",
+];
+
 /// The name of an address that means the same everywhere: Docker's name service, broadcast and the groups that hosts
 /// join by themselves (IANA's registries of multicast addresses).
 pub(super) fn name(address: IpAddr) -> Option<&'static str> {

@@ -21,6 +21,7 @@ pub struct Summary {
     exchanges: Vec<Exchanges>,
     tcp: Tcp,
     udp: Udp,
+    left_out: u64,
 }
 
 /// The exchanges of one protocol.
@@ -89,6 +90,11 @@ impl Summary {
         }
     }
 
+    /// Counts events that filters leave out of the log.
+    pub const fn leave_out(&mut self, events: u64) {
+        self.left_out += events;
+    }
+
     fn exchange(&mut self, exchange: &Exchange<'_>) {
         self.exchanges.resize_with(PROTOCOLS.len(), Exchanges::default);
         let Some(exchanges) = self.exchanges.get_mut(usize::from(exchange.protocol.0)) else { return };
@@ -117,11 +123,16 @@ impl Summary {
         if let Some(words) = self.tcp.words() {
             writeln!(out, "{words}")?;
         }
-        if self.udp.began > 0 {
+        let flows = self.udp.began.max(self.udp.failed);
+        if flows > 0 {
             let failed = if self.udp.failed > 0 { format!(", {} failed", self.udp.failed) } else { String::new() };
-            writeln!(out, "{}{failed}", Count(self.udp.began, "UDP flow"))?;
+            writeln!(out, "{}{failed}", Count(flows, "UDP flow"))?;
         }
-        totals.write_text(out)
+        totals.write_text(out)?;
+        match self.left_out {
+            0 => Ok(()),
+            left_out => writeln!(out, "{} left out by the filters", Count(left_out, "event")),
+        }
     }
 
     /// The summary for programs: see docs/output.md.
@@ -136,6 +147,7 @@ impl Summary {
             dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
             dropped_by_interface: totals.drops.map(|drops| drops.interface),
             events_lost: totals.events_lost,
+            events_left_out: Some(self.left_out).filter(|&events| events > 0),
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
             refused_streams: totals.counters.refused_streams,
@@ -203,10 +215,12 @@ impl Tcp {
 
     fn words(&self) -> Option<String> {
         let ended = self.refused + self.failed + self.unanswered;
-        if self.opened + self.reset + ended == 0 {
+        // Filters may leave out how connections began, and show only how they ended.
+        let connections = (self.opened + ended).max(self.closed + self.reset + self.open);
+        if connections == 0 {
             return None;
         }
-        let mut words = format!("{}: {} opened", Count(self.opened + ended, "TCP connection"), self.opened);
+        let mut words = format!("{}: {} opened", Count(connections, "TCP connection"), self.opened);
         for (count, what) in [
             (self.before_capture, "of them before the capture"),
             (self.closed, "closed"),
@@ -316,6 +330,8 @@ struct JsonSummary<'a> {
     dropped_by_kernel: Option<u64>,
     dropped_by_interface: Option<u64>,
     events_lost: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events_left_out: Option<u64>,
     evicted_flows: u64,
     evicted_pending: u64,
     refused_streams: u64,

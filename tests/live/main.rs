@@ -21,6 +21,7 @@ mod daemon;
 mod drivers;
 mod ends;
 mod failures;
+mod filters;
 mod host;
 mod lab;
 mod load;

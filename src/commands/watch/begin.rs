@@ -47,7 +47,7 @@ impl Watching {
         } else if let Some(why) = self.elsewhere(&directory, &interfaces, config) {
             return Err(self.refuse(&why));
         }
-        self.open_first(&directory)
+        self.open_first(&directory, why_none.as_ref())
     }
 
     fn targets(&mut self, arguments: &cli::Watch) -> Result<Vec<Target>, ExitCode> {
@@ -74,10 +74,12 @@ impl Watching {
         if is_docker { missing::elsewhere(directory, interfaces, config) } else { None }
     }
 
-    fn open_first(&mut self, directory: &Arc<Directory>) -> Result<(), ExitCode> {
+    fn open_first(&mut self, directory: &Arc<Directory>, why_no_names: Option<&DaemonError>) -> Result<(), ExitCode> {
         self.output.namer.set_directory(LIVE, Arc::clone(directory));
+        self.resolve_filters(directory, why_no_names.map(ToString::to_string).as_deref())?;
         self.listen_for_namespaces(directory);
         self.open_missing(directory, true)?;
+        self.look_at_interfaces();
         self.know_bridges(directory);
         if self.taps.is_empty() && self.plan.every_bridge && !self.waits {
             return Err(self.refuse("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0"));

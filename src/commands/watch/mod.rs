@@ -1,6 +1,7 @@
 //! `bridgetap watch`: the log of live networks.
 
 mod begin;
+mod filtering;
 mod opening;
 mod telling;
 mod told;
@@ -21,11 +22,12 @@ use super::plan::{Place, Plan, Wish};
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
 use super::tap::{Message, Shared};
-use super::{Messages, Streams, limits, signals};
+use super::{Messages, Streams, capture_filter, limits, signals};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, Stop, TapId, interfaces, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LinkType, LiveFilter, Stop, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
+use crate::filter::CaptureFilter;
 use crate::join::{Joiner, Told};
 use crate::render::summary::Totals;
 use crate::time::Timestamp;
@@ -59,6 +61,10 @@ enum Control {
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
+    let filter = match capture_filter(&arguments.output, &mut streams.messages) {
+        Ok(filter) => filter,
+        Err(code) => return code,
+    };
     let (control, controls) = unbounded();
     let config = DaemonConfig::of_process();
     let directory = {
@@ -70,7 +76,7 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
     };
     listen_for_signals(control.clone());
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
-    let mut watching = Watching::new(arguments, output, streams.messages, control);
+    let mut watching = Watching { filter, ..Watching::new(arguments, output, streams.messages, control) };
     if let Err(code) = watching.begin(arguments, &directory, &config) {
         return code;
     }
@@ -82,6 +88,8 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
 struct OpenTap {
     stop: Stop,
     place: Place,
+    /// Where the user wants a filter.
+    filter: Option<LiveFilter>,
 }
 
 /// A place whose interface is gone. The daemon may be about to tell why: then that is said instead.
@@ -98,6 +106,7 @@ struct Watching {
     options: LiveOptions,
     /// The size that was asked for, of the ring of each tap but those of lookups.
     ring: Option<usize>,
+    filter: Option<CaptureFilter>,
     plan: Plan,
     /// `--wait`.
     waits: bool,
@@ -160,6 +169,7 @@ impl Watching {
             messages,
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
+            filter: None,
             plan: Plan::default(),
             waits: arguments.wait,
             kernel: Kernel::default(),
@@ -304,6 +314,7 @@ impl Watching {
         match change {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
+                self.follow_filter(&directory);
                 self.follow(&directory);
                 self.look_at_interfaces();
                 self.tell_due();

@@ -16,10 +16,9 @@ use crate::capture::file::MAX_TAPS;
 use crate::capture::interfaces::interfaces;
 use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId};
 use crate::docker::Directory;
+use crate::filter::LOOKUPS;
 use crate::join::HOLD;
 
-/// What is looked at where only lookups are wanted: a lookup of a name never crosses the bridge.
-const LOOKUPS: &str = "host 127.0.0.11";
 /// The ring for lookups: two blocks, so that one is filled while the other is read. Each holds a thousand.
 const LOOKUPS_RING: usize = 512 << 10;
 /// What the rings of all other taps may take together, so that many networks do not take all memory: they count as the
@@ -129,8 +128,9 @@ impl Watching {
         {
             self.output.namer.set_tap(id, Tap { link: before.link, ..wish.tap.clone() });
         }
+        let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
-            for event in events {
+            for event in events.into_iter().filter(|event| filter.admits(event)) {
                 self.joiner.push(event, &Known { namer: &self.output.namer });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
@@ -196,9 +196,11 @@ impl Watching {
             Content::All => Duration::from_millis(250),
             Content::Lookups => Duration::from_secs(1),
         };
-        let wanted = Wanted { id, tap, namespace: path, options: self.options(place.content, ring), idle };
+        let filter = self.live_filter(&place, &tap)?;
+        let options = self.options(place.content, ring);
+        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
-        self.taps.insert(id, OpenTap { stop, place });
+        self.taps.insert(id, OpenTap { stop, place, filter });
         // A long watch of many containers comes round to numbers that are free again.
         while self.taps.contains_key(&TapId(self.next_tap)) {
             self.next_tap = (self.next_tap + 1) % MAX_TAPS;

@@ -1,0 +1,160 @@
+//! A capture filter on the frames of files, with the names that each file carries.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
+use super::capture::CaptureFilter;
+use super::error::FilterError;
+use crate::capture::file::MAX_TAPS;
+use crate::capture::{Frame, Program, Tap, TapId};
+use crate::docker::Directory;
+
+/// Why names cannot be known.
+const NO_NAMES: &str = "the capture carries no names of containers, so write addresses";
+
+/// A capture filter on the frames of one or several files.
+#[derive(Debug)]
+pub struct FrameFilter {
+    /// As it was written, before any name is known.
+    filter: CaptureFilter,
+    files: AHashMap<u32, Names>,
+    programs: AHashMap<TapId, Compiled>,
+    /// There is one file: who is not in it is nowhere.
+    alone: bool,
+}
+
+/// The names of one file.
+#[derive(Debug)]
+struct Names {
+    filter: CaptureFilter,
+    directory: Option<Arc<Directory>>,
+    /// How often they changed.
+    version: u64,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    version: u64,
+    text: String,
+    /// None where it makes no sense for the link type.
+    program: Option<Program>,
+}
+
+/// Why a frame cannot be filtered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfiltered {
+    /// Nor can any other: the filter is wrong.
+    Wrong(Box<FilterError>),
+    /// The filter does not fit the link type of the tap, none of whose frames get through. Said once for each.
+    Link(String),
+}
+
+impl FrameFilter {
+    /// The filter on so many files.
+    pub fn new(filter: CaptureFilter, files: usize) -> Self {
+        Self { filter, files: AHashMap::new(), programs: AHashMap::new(), alone: files == 1 }
+    }
+
+    /// Whether a frame gets through, by the names in force where it was seen.
+    pub fn admits(
+        &mut self,
+        frame: &Frame<'_>,
+        tap: &Tap,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<bool, Unfiltered> {
+        let names = Self::names(&mut self.files, &self.filter, self.alone, frame.tap, directory)?;
+        match self.programs.get_mut(&frame.tap) {
+            Some(compiled) if compiled.version == names.version => {}
+            Some(compiled) => compiled.update(names, tap),
+            None => {
+                let owner = names.owner(tap);
+                let text = names.filter.text(owner);
+                let compiled = Program::compile(&text, frame.link);
+                let why = compiled.as_ref().err().cloned();
+                if compiled.as_ref().map_or(true, Program::is_empty) {
+                    names.filter.check().map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
+                }
+                let compiled = Compiled { version: names.version, text, program: compiled.ok() };
+                self.programs.insert(frame.tap, compiled);
+                if let Some(why) = why {
+                    let link = frame.link.name();
+                    return Err(Unfiltered::Link(format!(
+                        "--filter does not fit packets of link type {link}, which are left out: {why}"
+                    )));
+                }
+            }
+        }
+        let program = self.programs.get(&frame.tap).and_then(|compiled| compiled.program.as_ref());
+        Ok(program.is_some_and(|program| program.matches(frame.bytes, frame.wire_len)))
+    }
+
+    /// The names of the file that a tap is of, brought up to date.
+    fn names<'a>(
+        files: &'a mut AHashMap<u32, Names>,
+        filter: &CaptureFilter,
+        alone: bool,
+        tap: TapId,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<&'a Names, Unfiltered> {
+        let file = tap.0 / MAX_TAPS;
+        let is_new = !files.contains_key(&file);
+        let names = files.entry(file).or_insert_with(|| Names { filter: filter.clone(), directory: None, version: 0 });
+        let is_same = match (&names.directory, directory) {
+            (Some(known), Some(directory)) => Arc::ptr_eq(known, directory),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_new && alone {
+            names.resolve(directory).map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
+        } else if let Some(directory) = directory.filter(|_| !is_same) {
+            names.filter.follow(directory);
+        }
+        if !is_same {
+            names.directory = directory.cloned();
+            names.version += 1;
+        }
+        Ok(names)
+    }
+
+    /// The error where a name was known in no file, at the end of all.
+    pub fn unknown(&self) -> Option<FilterError> {
+        let mut unknown = self.files.values().map(|names| {
+            let why = names.directory.is_none().then_some(NO_NAMES);
+            names.filter.unknown(names.directory.as_deref(), why)
+        });
+        let first = unknown.next().flatten()?;
+        unknown.all(|other| other.is_some_and(|other| other.span == first.span)).then_some(first)
+    }
+}
+
+impl Names {
+    fn resolve(&mut self, directory: Option<&Arc<Directory>>) -> Result<(), FilterError> {
+        match directory {
+            Some(directory) => self.filter.resolve(directory, None),
+            None => self.filter.resolve(&Directory::default(), Some(NO_NAMES)),
+        }
+    }
+
+    /// The container whose namespace the tap is in.
+    fn owner(&self, tap: &Tap) -> Option<&crate::docker::Container> {
+        let (directory, namespace) = (self.directory.as_ref()?, tap.namespace.as_deref()?);
+        directory.container_by_name(namespace).map(Arc::as_ref)
+    }
+}
+
+impl Compiled {
+    fn update(&mut self, names: &Names, tap: &Tap) {
+        self.version = names.version;
+        let owner = names.owner(tap);
+        // In the namespace of a container that has stopped, what is left to come is still its own.
+        if tap.namespace.is_some() && owner.is_none() {
+            return;
+        }
+        let text = names.filter.text(owner);
+        if self.text != text && self.program.is_some() {
+            self.program = Program::compile(&text, tap.link).ok();
+            self.text = text;
+        }
+    }
+}
