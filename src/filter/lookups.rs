@@ -95,6 +95,7 @@ mod tests {
             there: Direction::default(),
             back: Direction::default(),
             known_at: Timestamp::ZERO,
+            nodes: Nodes::default(),
         });
         admits_lookup(&filter, &lookup)
     }
