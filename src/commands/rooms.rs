@@ -57,10 +57,8 @@ impl Kernel {
     pub fn learn_folder(&mut self, directory: &Directory) {
         let paths = directory.containers().filter_map(|container| container.namespace.as_deref());
         let known = paths.filter_map(|path| Path::new(path).parent()).find(|folder| folder.ends_with("netns"));
-        if let Some(folder) = known
-            && self.folder != folder
-        {
-            self.folder = folder.to_owned();
+        if let Some(folder) = known {
+            folder.clone_into(&mut self.folder);
         }
     }
 

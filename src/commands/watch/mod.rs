@@ -97,8 +97,6 @@ struct Watching {
     /// The size that was asked for, of the ring of each tap but those of lookups.
     ring: Option<usize>,
     plan: Plan,
-    /// `--wait`.
-    waits: bool,
     kernel: Kernel,
     sandboxes: Sandboxes,
     /// What is wanted, by the last look at the Directory.
@@ -153,8 +151,7 @@ impl Watching {
             messages,
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
-            plan: Plan::default(),
-            waits: arguments.wait,
+            plan: Plan { waits: arguments.wait, ..Plan::default() },
             kernel: Kernel::default(),
             sandboxes: Sandboxes::default(),
             wishes: Vec::new(),

@@ -148,7 +148,7 @@ impl Watching {
             self.starting.entered(&path, self.plan.wants_whole_containers(), now);
             opening.extend(self.open_starting(&path, "lo", Content::Lookups));
         }
-        for path in self.starting.to_search(now) {
+        for path in self.starting.due_for_search(now) {
             let found =
                 Namespace::open(&path).and_then(|namespace| namespace.within(interfaces)).and_then(|found| found);
             for interface in found.unwrap_or_default().iter().filter(|found| found.up && found.name != "lo") {
