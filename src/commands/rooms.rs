@@ -1,6 +1,7 @@
 //! The network namespaces of containers: who shares one, and which interfaces are in it.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -73,8 +74,11 @@ impl Machine for Kernel {
         match NamespaceId::of(path) {
             Some(id) if Some(id) == self.own => Some(Room::Host),
             Some(id) => Some(Room::Of(id)),
-            None if matches!(path.try_exists(), Ok(false)) => None,
-            None => Some(Room::Closed(path.to_owned())),
+            None => {
+                let seen = std::fs::metadata(path);
+                let is_closed = seen.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+                is_closed.then(|| Room::Closed(path.to_owned()))
+            }
         }
     }
 

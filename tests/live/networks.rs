@@ -93,8 +93,12 @@ fn overlay_is_seen_on_its_hidden_bridge_as_soon_as_that_is_there() {
     lab.run("ov_d", &["--network", "ov2"], &busybox(&["sh", "-c", "nslookup ov_d; sleep 100"]));
     lab.run("ov_e", &["--network", "ov2"], &busybox(&["ping", "-c", "2", "-i", "0.1", "ov_d"]));
     docker(&["wait", "ov_e"]);
+    early.wait_said("ov2 has a container here: watching its br0");
     let first_pings = docker(&["logs", "ov_e"]);
+    docker(&["rm", "-f", "ov_d", "ov_e"]);
+    early.wait_said("no container on ov2 runs here any more; waiting for one");
     let (ended, early) = (watching.end(), early.end());
+    assert!(!early.said.contains("unseen"), "{}", early.said);
     assert_eq!((printed(&text).len(), printed(&first_pings).len()), (2, 2), "{text}\n{first_pings}");
     assert_eq!(answered(&ended, "ov_a", "ov_b"), printed(&text), "{}", ended.text);
     assert_looked_up(&ended, "ov_a", "ov_b");

@@ -82,6 +82,7 @@ fn a_container_that_restarts_or_is_made_anew_is_watched_again() {
     thread::sleep(Duration::from_secs(7));
     let ended = watching.ended();
     assert_eq!(ended.code, Some(1), "{}", ended.said);
+    assert!(!ended.said.contains("unseen") && !ended.said.contains("namespace"), "{}", ended.said);
     assert!(ended.said.ends_with("nothing that was named has come back; nothing is left to watch\n"), "{}", ended.said);
     ended.summary();
 }

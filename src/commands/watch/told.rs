@@ -39,7 +39,7 @@ impl Watching {
             parts.push(format!("waiting for {}", listed(&awaited)));
         }
         if !others.is_empty() {
-            parts.push(format!("not {}: name it to watch it", listed(&others)));
+            parts.push(format!("not {}, unless named", listed(&others)));
         }
         parts.push("Ctrl-C ends".to_owned());
         parts.join("; ")
@@ -169,17 +169,23 @@ impl Watching {
         }
     }
 
-    /// An interface appeared in a container that is watched: `docker network connect`.
-    pub(super) fn tell_new_interface(&mut self, wish: &Wish) {
+    /// A tap was opened later: for an interface in a container that is watched (`docker network connect`), or the bridge
+    /// of an overlay network. `is_known` says whether its namespace was watched before.
+    pub(super) fn tell_new_tap(&mut self, wish: &Wish, is_known: bool) {
         let For::Target(index) = wish.why else { return };
-        let has_it = |entry: &Entry| {
-            matches!(entry.subject, Some(Subject::Container(_) | Subject::Service { .. }))
-                && wish.place.content == Content::All
-        };
-        if self.plan.entries.get(index).is_some_and(has_it) {
-            let name = wish.tap.namespace.as_deref().unwrap_or_default();
-            let network = wish.tap.network.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
-            self.messages.say(&format!("{name} has a new interface, {}{network}: watching it", wish.place.interface));
+        let Wish { place, tap, .. } = wish;
+        let subject = self.plan.entries.get(index).and_then(|entry| entry.subject.as_ref());
+        match subject {
+            Some(Subject::Container(_) | Subject::Service { .. }) if is_known && place.content == Content::All => {
+                let name = tap.namespace.as_deref().unwrap_or_default();
+                let network = tap.network.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+                self.messages.say(&format!("{name} has a new interface, {}{network}: watching it", place.interface));
+            }
+            Some(Subject::Network(network)) if place.interface == OVERLAY_BRIDGE && place.room != Room::Host => {
+                let said = format!("{} has a container here: watching its {OVERLAY_BRIDGE}", network.name);
+                self.messages.say(&said);
+            }
+            _ => {}
         }
     }
 
