@@ -3,7 +3,7 @@
 //! Either a thread of its own enters it and ends ([`Namespace::within`]), or the calling thread stays there for good
 //! ([`Namespace::enter`]); the rest of the program stays where it is. A socket stays in the namespace where it was made,
 //! whoever reads it. It also keeps that namespace alive after its container has stopped, which is why
-//! [`Namespace::is_there`] is there to tell.
+//! a namespace that was opened is asked whether its path still names it.
 
 use std::fs::{self, File};
 use std::io;
