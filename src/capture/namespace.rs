@@ -3,7 +3,7 @@
 //! Either a thread of its own enters it and ends ([`Namespace::within`]), or the calling thread stays there for good
 //! ([`Namespace::enter`]); the rest of the program stays where it is. A socket stays in the namespace where it was made,
 //! whoever reads it. It also keeps that namespace alive after its container has stopped, which is why
-//! [`Namespace::is_there`] is there to tell.
+//! a namespace that was opened is asked whether its path still names it.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
+use nix::sys::statfs::{NSFS_MAGIC, fstatfs, statfs};
 
 use super::Error;
 
@@ -25,9 +25,12 @@ pub struct NamespaceId {
 }
 
 impl NamespaceId {
-    /// Of the namespace that `path` names now; nothing where it names none that this user can see.
+    /// Of the namespace that `path` names now; nothing where it names none that this user can see. Docker unmounts a
+    /// namespace a moment before it removes the file.
     pub fn of(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().map(|metadata| Self::from(&metadata))
+        let metadata = fs::metadata(path).ok()?;
+        let is_namespace = statfs(path).is_ok_and(|found| found.filesystem_type() == NSFS_MAGIC);
+        is_namespace.then(|| Self::from(&metadata))
     }
 
     /// Of the network namespace that this program is in.
@@ -148,6 +151,8 @@ mod tests {
         assert_eq!(NamespaceId::of(Path::new(&id)), NamespaceId::own());
         assert_eq!(NamespaceId::own(), Some(own.id()));
         assert_ne!(NamespaceId::of(Path::new("/proc/self/ns/uts")), Some(own.id()));
-        assert_eq!(NamespaceId::of(Path::new("/nonexistent")), None);
+        for none in ["/nonexistent", "/proc/self/status"] {
+            assert_eq!(NamespaceId::of(Path::new(none)), None, "{none}");
+        }
     }
 }

@@ -78,6 +78,8 @@ pub(super) struct Plan {
     pub entries: Vec<Entry>,
     /// Every bridge, also those that are yet to come.
     pub every_bridge: bool,
+    /// What is not there is waited for as long as it takes.
+    pub waits: bool,
 }
 
 impl Entry {
@@ -158,12 +160,17 @@ impl Plan {
 
     /// Whether the bridge of an overlay network is not there yet.
     pub fn awaits_overlay(&self, wishes: &[Wish]) -> bool {
-        let is_awaited = |(index, entry): (usize, &Entry)| {
-            let has_bridge =
-                wishes.iter().any(|wish| wish.why == For::Target(index) && wish.place.content == Content::All);
-            matches!(&entry.subject, Some(Subject::Network(network)) if network.driver == "overlay") && !has_bridge
-        };
-        self.entries.iter().enumerate().any(is_awaited)
+        self.overlays_without_bridge(wishes).next().is_some()
+    }
+
+    /// The overlay networks that have no container on this machine.
+    pub fn overlays_without_bridge<'a>(&'a self, wishes: &'a [Wish]) -> impl Iterator<Item = &'a Arc<Network>> {
+        let has_bridge =
+            |index| wishes.iter().any(|wish| wish.why == For::Target(index) && wish.place.content == Content::All);
+        self.entries.iter().enumerate().filter_map(move |(index, entry)| match &entry.subject {
+            Some(Subject::Network(network)) if network.driver == "overlay" && !has_bridge(index) => Some(network),
+            _ => None,
+        })
     }
 
     /// Whether the namespaces of containers that start are worth a look before the daemon tells of them.

@@ -1,6 +1,7 @@
 //! The network namespaces of containers: who shares one, and which interfaces are in it.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,10 +58,8 @@ impl Kernel {
     pub fn learn_folder(&mut self, directory: &Directory) {
         let paths = directory.containers().filter_map(|container| container.namespace.as_deref());
         let known = paths.filter_map(|path| Path::new(path).parent()).find(|folder| folder.ends_with("netns"));
-        if let Some(folder) = known
-            && self.folder != folder
-        {
-            self.folder = folder.to_owned();
+        if let Some(folder) = known {
+            folder.clone_into(&mut self.folder);
         }
     }
 
@@ -75,8 +74,11 @@ impl Machine for Kernel {
         match NamespaceId::of(path) {
             Some(id) if Some(id) == self.own => Some(Room::Host),
             Some(id) => Some(Room::Of(id)),
-            None if matches!(path.try_exists(), Ok(false)) => None,
-            None => Some(Room::Closed(path.to_owned())),
+            None => {
+                let seen = std::fs::metadata(path);
+                let is_closed = seen.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+                is_closed.then(|| Room::Closed(path.to_owned()))
+            }
         }
     }
 

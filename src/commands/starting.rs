@@ -54,7 +54,7 @@ impl Starting {
     }
 
     /// The namespaces to search for interfaces now.
-    pub fn to_search(&mut self, now: Instant) -> Vec<PathBuf> {
+    pub fn due_for_search(&mut self, now: Instant) -> Vec<PathBuf> {
         let mut due = Vec::new();
         for (path, searched) in &mut self.entered {
             if now.duration_since(*searched) >= SEARCHING {

@@ -77,7 +77,7 @@ mod tests {
     use super::super::testing::directory;
     use super::*;
     use crate::time::Timestamp;
-    use crate::track::event::{DatagramStage, Datagrams, Direction, Place, Seen};
+    use crate::track::event::{DatagramStage, Datagrams, Direction, Nodes, Place, Seen};
 
     fn admits(filter: &str, owner: &str) -> bool {
         let directory = directory();

@@ -32,8 +32,14 @@ fn ipv6_address(container: &str, network: &str) -> String {
 
 #[test]
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
+fn internal_and_ipv6_networks_host_and_none() {
+    // One lab for all of them: it takes longer than they do.
+    let _lab = Lab::up(&["internal", "ipv6", "host", "none"]);
+    internal_and_ipv6_networks_are_seen_on_their_bridges();
+    the_hosts_network_is_seen_through_any_and_none_is_loopback_only();
+}
+
 fn internal_and_ipv6_networks_are_seen_on_their_bridges() {
-    let _lab = Lab::up(&["internal", "ipv6"]);
     let watching = Watching::json(&["inner", "v6net"]);
     let inner = exec("inner_a", "ping -c 2 -i 0.1 inner_b");
     let v6 = exec("v6_a", "ping -6 -c 2 -i 0.1 v6_b");
@@ -87,8 +93,12 @@ fn overlay_is_seen_on_its_hidden_bridge_as_soon_as_that_is_there() {
     lab.run("ov_d", &["--network", "ov2"], &busybox(&["sh", "-c", "nslookup ov_d; sleep 100"]));
     lab.run("ov_e", &["--network", "ov2"], &busybox(&["ping", "-c", "2", "-i", "0.1", "ov_d"]));
     docker(&["wait", "ov_e"]);
+    early.wait_said("ov2 has a container here: watching its br0");
     let first_pings = docker(&["logs", "ov_e"]);
+    docker(&["rm", "-f", "ov_d", "ov_e"]);
+    early.wait_said("no container on ov2 runs here any more; waiting for one");
     let (ended, early) = (watching.end(), early.end());
+    assert!(!early.said.contains("unseen"), "{}", early.said);
     assert_eq!((printed(&text).len(), printed(&first_pings).len()), (2, 2), "{text}\n{first_pings}");
     assert_eq!(answered(&ended, "ov_a", "ov_b"), printed(&text), "{}", ended.text);
     assert_looked_up(&ended, "ov_a", "ov_b");
@@ -104,10 +114,7 @@ fn overlay_is_seen_on_its_hidden_bridge_as_soon_as_that_is_there() {
     }
 }
 
-#[test]
-#[ignore = "needs a Docker engine and root; run by .ci/run"]
 fn the_hosts_network_is_seen_through_any_and_none_is_loopback_only() {
-    let _lab = Lab::up(&["host", "none"]);
     let (host, lonely) = (Watching::json(&["hostweb"]), Watching::json(&["lonely"]));
     assert!(host.said().contains("hostweb (on the host's network, so through any"), "{}", host.said());
     assert!(lonely.said().contains("lonely (lo only: it has no other interface)"), "{}", lonely.said());

@@ -22,14 +22,14 @@ impl Watching {
             Ok(directory) => (directory, None),
             Err(error) => (docker.current(), Some(error)),
         };
-        let is_awaited = self.waits && why_none.as_ref().is_some_and(may_still_come);
+        let is_awaited = self.plan.waits && why_none.as_ref().is_some_and(may_still_come);
         let interfaces = interface_names();
         for target in targets {
             let found = target.resolve(&directory, &interfaces);
             let found = found.map_err(|unresolved| match &why_none {
                 Some(_) if is_awaited => None,
                 Some(why) => Some(unasked(&target, why)),
-                None if self.waits && unresolved == Unresolved::Missing => None,
+                None if self.plan.waits && unresolved == Unresolved::Missing => None,
                 None => Some(missing::why(&target, &unresolved, &directory, &interfaces, config)),
             });
             let refused = match &found {
@@ -81,7 +81,7 @@ impl Watching {
         self.open_missing(directory, true)?;
         self.look_at_interfaces();
         self.know_bridges(directory);
-        if self.taps.is_empty() && self.plan.every_bridge && !self.waits {
+        if self.taps.is_empty() && self.plan.every_bridge && !self.plan.waits {
             return Err(self.refuse("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0"));
         }
         let watched = self.what_is_watched(directory);

@@ -108,8 +108,6 @@ struct Watching {
     ring: Option<usize>,
     filter: Option<CaptureFilter>,
     plan: Plan,
-    /// `--wait`.
-    waits: bool,
     kernel: Kernel,
     sandboxes: Sandboxes,
     /// What is wanted, by the last look at the Directory.
@@ -170,8 +168,7 @@ impl Watching {
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
             filter: None,
-            plan: Plan::default(),
-            waits: arguments.wait,
+            plan: Plan { waits: arguments.wait, ..Plan::default() },
             kernel: Kernel::default(),
             sandboxes: Sandboxes::default(),
             wishes: Vec::new(),

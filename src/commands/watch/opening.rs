@@ -64,8 +64,8 @@ impl Watching {
                 if at_start && wish.place.content == Content::All {
                     return Err(ExitCode::FAILURE);
                 }
-            } else if was_known.contains(&wish.place.room) {
-                self.tell_new_interface(&wish);
+            } else if !at_start {
+                self.tell_new_tap(&wish, was_known.contains(&wish.place.room));
             }
         }
         self.joiner.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
@@ -86,7 +86,7 @@ impl Watching {
 
     fn not_opened(&mut self, wish: &Wish, error: Error, at_start: bool) {
         let is_first = !self.given_up.iter().any(|place| place.content == Content::Lookups);
-        let is_gone = wish.path.as_deref().is_some_and(|path| matches!(path.try_exists(), Ok(false)));
+        let is_gone = matches!(error, Error::NoNamespace { .. } | Error::Namespace { .. });
         let is_without = matches!(error, Error::NoInterface { .. } | Error::InterfaceDown { .. });
         // One that was gone before it could be entered has nothing to look at; it will be looked for again.
         if is_gone || (wish.path.is_some() && is_without) {
@@ -149,7 +149,7 @@ impl Watching {
             self.starting.entered(&path, self.plan.wants_whole_containers(), now);
             opening.extend(self.open_starting(&path, "lo", Content::Lookups));
         }
-        for path in self.starting.to_search(now) {
+        for path in self.starting.due_for_search(now) {
             let found =
                 Namespace::open(&path).and_then(|namespace| namespace.within(interfaces)).and_then(|found| found);
             for interface in found.unwrap_or_default().iter().filter(|found| found.up && found.name != "lo") {

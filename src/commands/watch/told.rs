@@ -1,14 +1,15 @@
 //! What is said to the user of what is watched: one line at the beginning, and one for each thing that comes or goes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::super::missing::ambiguous;
 use super::super::plan::{Content, Entry, For, Place, Turn, Wish, bridges};
-use super::super::rooms::{OVERLAY_BRIDGE, Room};
+use super::super::rooms::{OVERLAY_BRIDGE, Room, Sandbox};
 use super::super::targets::Subject;
 use super::{COMING_BACK, Watching, monotonic};
 use crate::capture::Error;
-use crate::docker::{ContainerId, Directory, Network};
+use crate::docker::{Directory, Network};
 
 /// As many things are named one by one; of more, the first ones and how many there are.
 const NAMED: usize = 4;
@@ -29,12 +30,16 @@ impl Watching {
                 awaited.push("a Docker bridge".to_owned());
             }
         }
+        let others = if self.plan.every_bridge { unbridged(directory) } else { Vec::new() };
         let mut parts = Vec::new();
         if !watched.is_empty() {
             parts.push(format!("watching {}{}", listed(&watched), self.lookups()));
         }
         if !awaited.is_empty() {
             parts.push(format!("waiting for {}", listed(&awaited)));
+        }
+        if !others.is_empty() {
+            parts.push(format!("not {}, unless named", listed(&others)));
         }
         parts.push("Ctrl-C ends".to_owned());
         parts.join("; ")
@@ -56,7 +61,7 @@ impl Watching {
             },
             Subject::Container(container) => {
                 let sandbox = self.sandboxes.of_container(&container.id);
-                let owner = sandbox.map(|sandbox| sandbox.name()).filter(|owner| *owner != name);
+                let owner = sandbox.map(Sandbox::name).filter(|owner| *owner != name);
                 let shared = owner.map_or_else(String::new, |owner| format!(", shared with {owner}"));
                 match interfaces.as_slice() {
                     _ if sandbox.is_some_and(|sandbox| sandbox.is_the_hosts(directory)) => {
@@ -103,7 +108,7 @@ impl Watching {
                 Turn::Doubtful(forms) => ambiguous(&entry.target.name, forms),
                 Turn::Went => {
                     let then = match () {
-                        () if self.waits || !is_all_gone => "waiting for it".to_owned(),
+                        () if self.plan.waits || !is_all_gone => "waiting for it".to_owned(),
                         () if self.plan.is_of_containers() => format!("waiting {} s for it", COMING_BACK.as_secs()),
                         () => "nothing is left to watch".to_owned(),
                     };
@@ -159,51 +164,59 @@ impl Watching {
             }
         }
         said.sort();
-        said.iter().for_each(|said| self.messages.say(said));
+        for said in &said {
+            self.messages.say(said);
+        }
     }
 
-    /// An interface appeared in a container that is watched: `docker network connect`.
-    pub(super) fn tell_new_interface(&mut self, wish: &Wish) {
+    /// A tap was opened later: for an interface in a container that is watched (`docker network connect`), or the bridge
+    /// of an overlay network. `is_known` says whether its namespace was watched before.
+    pub(super) fn tell_new_tap(&mut self, wish: &Wish, is_known: bool) {
         let For::Target(index) = wish.why else { return };
-        let has_it = |entry: &Entry| {
-            matches!(entry.subject, Some(Subject::Container(_) | Subject::Service { .. }))
-                && wish.place.content == Content::All
-        };
-        if self.plan.entries.get(index).is_some_and(has_it) {
-            let name = wish.tap.namespace.as_deref().unwrap_or_default();
-            let network = wish.tap.network.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
-            self.messages.say(&format!("{name} has a new interface, {}{network}: watching it", wish.place.interface));
+        let Wish { place, tap, .. } = wish;
+        let subject = self.plan.entries.get(index).and_then(|entry| entry.subject.as_ref());
+        match subject {
+            Some(Subject::Container(_) | Subject::Service { .. }) if is_known && place.content == Content::All => {
+                let name = tap.namespace.as_deref().unwrap_or_default();
+                let network = tap.network.as_deref().map_or_else(String::new, |name| format!(" ({name})"));
+                self.messages.say(&format!("{name} has a new interface, {}{network}: watching it", place.interface));
+            }
+            Some(Subject::Network(network)) if place.interface == OVERLAY_BRIDGE && place.room != Room::Host => {
+                let said = format!("{} has a container here: watching its {OVERLAY_BRIDGE}", network.name);
+                self.messages.say(&said);
+            }
+            _ => {}
         }
     }
 
     /// An interface inside a namespace is gone, and the namespace may be there still.
     pub(super) fn tell_left(&mut self, room: &Room, place: &Place) {
         let sandbox = self.sandboxes.iter().find(|sandbox| sandbox.room == *room);
-        let is_target = |container: &ContainerId| {
-            let mut subjects = self.plan.entries.iter().filter_map(|entry| entry.subject.as_ref());
-            subjects.any(|subject| match subject {
-                Subject::Container(target) => target.id == *container,
-                _ => self.directory().container(container).is_some_and(|found| subject.is_service_of(found)),
-            })
-        };
-        if place.content == Content::All
-            && let Some(sandbox) = sandbox.filter(|sandbox| sandbox.containers.iter().any(|found| is_target(&found.id)))
-        {
-            let text = format!("{} has no interface {} any more", sandbox.name(), place.interface);
-            self.messages.say(&text);
-        } else if place.interface == OVERLAY_BRIDGE && sandbox.is_none() {
-            let is_overlay = |entry: &&Entry| matches!(&entry.subject, Some(Subject::Network(network)) if network.driver == "overlay");
-            let overlays = self.plan.entries.iter().enumerate().filter(|(_, entry)| is_overlay(entry));
-            let has_bridge = |index| {
-                self.wishes.iter().any(|wish| wish.why == For::Target(index) && wish.place.content == Content::All)
-            };
-            let said: Vec<_> = overlays
-                .filter(|(index, _)| !has_bridge(*index))
-                .filter_map(|(_, entry)| entry.subject.as_ref())
-                .map(|subject| format!("{} has no container on this machine any more; waiting for one", subject.name()))
-                .collect();
-            said.iter().for_each(|said| self.messages.say(said));
+        let mut said = Vec::new();
+        match sandbox {
+            Some(sandbox) if place.content == Content::All && self.is_of_target(sandbox) => {
+                said.push(format!("{} has no interface {} any more", sandbox.name(), place.interface));
+            }
+            None if place.interface == OVERLAY_BRIDGE => {
+                let empty = self.plan.overlays_without_bridge(&self.wishes).map(|network| &network.name);
+                said.extend(empty.map(|name| format!("no container on {name} runs here any more; waiting for one")));
+            }
+            _ => {}
         }
+        for said in &said {
+            self.messages.say(said);
+        }
+    }
+
+    /// Whether a container in it was named, or its service.
+    fn is_of_target(&self, sandbox: &Sandbox) -> bool {
+        let mut subjects = self.plan.entries.iter().filter_map(|entry| entry.subject.as_ref());
+        subjects.any(|subject| {
+            sandbox.containers.iter().any(|container| match subject {
+                Subject::Container(target) => target.id == container.id,
+                _ => subject.is_service_of(container),
+            })
+        })
     }
 
     /// A tap failed.
@@ -214,7 +227,7 @@ impl Watching {
 
     /// Whether all is gone that could be watched, and for long enough. Says so.
     pub(super) fn is_nothing_left(&mut self) -> bool {
-        if !self.taps.is_empty() || self.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
+        if !self.taps.is_empty() || self.plan.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
             self.gone_since = None;
             return false;
         }
@@ -257,6 +270,16 @@ fn of_bridge(network: &Network) -> String {
         Some(interface) if *interface != network.name => format!("{} ({interface})", network.name),
         _ => network.name.clone(),
     }
+}
+
+/// The networks that somebody made and that have no bridge on the host, so that they are watched by name only.
+fn unbridged(directory: &Directory) -> Vec<String> {
+    let is_it = |network: &&Arc<Network>| {
+        let is_dockers_own = matches!(network.driver.as_str(), "host" | "null") || network.name == "ingress";
+        network.driver != "bridge" && !is_dockers_own
+    };
+    let text = |network: &Arc<Network>| format!("{} ({})", network.name, network.driver);
+    directory.networks().filter(is_it).map(text).collect()
 }
 
 /// The first of many, and how many there are.
