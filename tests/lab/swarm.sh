@@ -13,22 +13,26 @@ set -euo pipefail
 
 readonly label=bridgetap.lab=1 busybox=bridgetap-lab-busybox network=my_overlay gateway_bridge=docker_gwbridge
 readonly outside=bridgetap-outside host_address=10.88.0.1 outside_address=10.88.0.2
+# The port on which the nodes tell each other who is where (moby, libnetwork/networkdb).
+readonly gossip=7946
 # The second engine's files. On a disk, because a layer of images does not go onto every other file system.
 readonly node2=/var/lib/bridgetap-lab-node2
-# How long something may take to come, in tenths of a second.
-readonly patience=300
+# How long something may take to come, in seconds.
+readonly patience=30
+# Set where the second engine had ended without leaving the swarm.
+was_killed=
 
 die() { echo "swarm.sh: $*" >&2; exit 1; }
 
 # wait_for WHAT COMMAND...: until COMMAND succeeds.
 wait_for() {
-  local what=$1
+  local what=$1 deadline=$((SECONDS + patience))
   shift
-  for ((i = 0; i < patience; i++)); do
+  while [ "$SECONDS" -lt "$deadline" ]; do
     "$@" >/dev/null 2>&1 && return
     sleep 0.1
   done
-  die "$what did not come in $((patience / 10)) s; it said: $("$@" 2>&1 | tail -n 3)"
+  die "$what did not come in $patience s; it said: $("$@" 2>&1 | tail -n 3)"
 }
 
 remote() { docker -H "unix://$node2/docker.sock" "$@"; }
@@ -42,6 +46,8 @@ refuse_strangers() {
   state=$(docker info -f '{{.Swarm.LocalNodeState}}')
   [ "$state" = inactive ] || [ "$(swarm_address)" = "$host_address" ] ||
     die "this Docker Engine is in a swarm already ($state): leave it first (docker swarm leave), or use another machine"
+  [ "$state" != inactive ] || [ -z "$(ss -Hltn "sport = :$gossip and src $host_address")" ] ||
+    die "this Docker Engine is in no swarm, but still listens for its last one on port $gossip: restart it"
   docker network inspect "$gateway_bridge" >/dev/null 2>&1 || return 0
   [ "$(docker network inspect -f '{{index .Labels "bridgetap.lab"}}' "$gateway_bridge")" = 1 ] ||
     die "there is a network '$gateway_bridge' that is not the lab's, left by another swarm: docker network rm $gateway_bridge"
@@ -115,6 +121,8 @@ container_pids() {
   done
 }
 
+other_node_is_down() { [ "$(docker node ls --format '{{.Status}}' | grep -c Ready)" -le 1 ]; }
+
 no_engine() { [ -z "$(engine_pids)" ]; }
 
 stop_engine() {
@@ -124,6 +132,7 @@ stop_engine() {
   else
     # It did not end as it should, and nobody else would end its containers.
     container_pids | xargs -r kill -KILL
+    was_killed=1
   fi
   engine_pids | xargs -r kill
   wait_for 'the end of the second engine' no_engine
@@ -133,7 +142,11 @@ stop_engine() {
 down() {
   [ ! -e "$node2" ] || stop_engine
   docker ps -aq --filter "label=$label" --filter "network=$network" | xargs -r docker rm -f -v >/dev/null
-  if [ "$(swarm_address)" = "$host_address" ]; then docker swarm leave --force >/dev/null; fi
+  if [ "$(swarm_address)" = "$host_address" ]; then
+    # Who leaves while others are thought to be there, and cannot tell them, listens for ever (moby, networkdb.Close).
+    [ -z "$was_killed" ] || wait_for 'the end of the other node' other_node_is_down
+    docker swarm leave --force >/dev/null
+  fi
   docker network ls -q --filter "label=$label" --filter "name=^$gateway_bridge\$" | xargs -r docker network rm >/dev/null
 }
 
