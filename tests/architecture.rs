@@ -36,7 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("name", &["address", "time", "capture", "decode", "track", "docker"]),
     ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name", "topology", "doctor"]),
     ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name"]),
-    ("filter", &["address", "time", "cli", "capture", "decode", "track", "docker", "name", "render"]),
+    ("filter", &["address", "time", "cli", "capture", "decode", "track", "join", "docker", "name", "render"]),
 ];
 /// What may import everything: it wires the stages together.
 const WIRING: &[&str] = &["commands", "lib", "main"];

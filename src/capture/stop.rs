@@ -57,7 +57,7 @@ impl Stop {
     }
 
     /// A descriptor that is readable from the request on.
-    pub(super) fn wake(&self) -> BorrowedFd<'_> {
+    pub fn wake(&self) -> BorrowedFd<'_> {
         self.0.wake.as_fd()
     }
 }

@@ -3,16 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::clients::Clients;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Container, Directory, Protocol};
-use crate::join::{Knowledge, Service, Transport};
+use crate::join::{Knowledge, Proxied, Service, Transport};
 use crate::name::Namer;
 use crate::time::Timestamp;
 use crate::track::event::Place;
 
-/// The world as the namer knows it.
+/// The world as the namer knows it, and the kernel where packets are captured.
 pub(super) struct Known<'a> {
     pub namer: &'a Namer,
+    /// Not there for capture files, and where nothing that is watched is published.
+    pub clients: Option<&'a Clients>,
 }
 
 impl Known<'_> {
@@ -77,8 +80,17 @@ impl Knowledge for Known<'_> {
         }
     }
 
-    fn original(&self, _: Transport, _: (Endpoint, Endpoint), _: Timestamp) -> Option<(Endpoint, Endpoint)> {
-        None
+    fn original(
+        &self,
+        transport: Transport,
+        ends: (Endpoint, Endpoint),
+        at: Timestamp,
+    ) -> Option<(Endpoint, Endpoint)> {
+        self.clients?.original(transport, ends, at)
+    }
+
+    fn proxied(&self, transport: Transport, ends: (Endpoint, Endpoint)) -> Option<Proxied> {
+        self.clients?.proxied(transport, ends)
     }
 
     fn is_network(&self, place: Place) -> bool {

@@ -1,6 +1,7 @@
 //! The commands: the only place that wires the stages together.
 
 mod awaiting;
+mod clients;
 mod doctor;
 mod known;
 mod missing;

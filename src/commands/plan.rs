@@ -1,6 +1,6 @@
 //! What is to be watched, and the taps that this takes by the Directory of the moment.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,15 +8,21 @@ use super::rooms::{Machine, OVERLAY_BRIDGE, Room, Sandbox, Sandboxes};
 use super::targets::{Kind, Subject, Target, Unresolved};
 use crate::capture::live::ANY;
 use crate::capture::{Error, LinkType, Tap};
-use crate::docker::{Container, Directory, Network, NetworkId};
+use crate::docker::{Binding, Container, Directory, Network, NetworkId, Protocol};
+
+/// Published ports that are looked at on the host's interfaces; with more, clients are told by connection tracking and
+/// docker-proxy's sockets only: each port makes the kernel's filter longer, and the filter runs for every packet.
+const MAX_PUBLISHED: usize = 128;
 
 /// What is looked at on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Content {
     /// Everything.
     All,
     /// The lookups that a container sends to Docker's name service.
     Lookups,
+    /// What clients send to published ports of the host, by this filter.
+    Published(Arc<str>),
 }
 
 /// What a tap is on.
@@ -187,6 +193,21 @@ impl Plan {
         })
     }
 
+    /// Whether packets of a container are shown.
+    fn shows(&self, container: &Container, directory: &Directory) -> bool {
+        let is_on = |network: &NetworkId| container.endpoints.iter().any(|endpoint| endpoint.network == *network);
+        self.every_bridge && bridges(directory).any(|bridge| is_on(&bridge.id))
+            || self.entries.iter().any(|entry| match &entry.subject {
+                Some(Subject::Network(network)) => is_on(&network.id),
+                Some(Subject::Container(target)) => target.id == container.id,
+                Some(service @ Subject::Service { .. }) => service.is_service_of(container),
+                Some(Subject::Interface(name)) => {
+                    directory.network_by_interface(name).is_some_and(|network| is_on(&network.id))
+                }
+                None => false,
+            })
+    }
+
     /// Every tap that is wanted by the Directory, each once: the first target that wants it has it.
     pub fn wishes(&self, directory: &Directory, sandboxes: &Sandboxes, machine: &mut dyn Machine) -> Vec<Wish> {
         let mut wishing = Wishing { directory, sandboxes, machine, why: For::Everything, wishes: Vec::new() };
@@ -207,6 +228,7 @@ impl Plan {
             wishing.why = For::Everything;
             bridges(directory).for_each(|network| wishing.network(network));
         }
+        wishing.published(self);
         let mut seen = HashSet::new();
         let mut wishes = wishing.wishes;
         wishes.retain(|wish| seen.insert(wish.place.clone()));
@@ -254,6 +276,16 @@ impl Wishing<'_> {
         if network.name_service {
             self.each_on(network, |wishing, sandbox| wishing.inside(sandbox, "lo", Content::Lookups, None));
         }
+    }
+
+    /// The ports of the host by which containers that are watched are reached: the bridge shows only what docker-proxy or
+    /// the kernel made of it. All interfaces are looked at, because a client may be anywhere.
+    fn published(&mut self, plan: &Plan) {
+        let containers = self.directory.containers().filter(|container| plan.shows(container, self.directory));
+        let Some(filter) = published_filter(containers) else { return };
+        let content = Content::Published(filter.into());
+        let place = Place { room: Room::Host, interface: ANY.to_owned(), content };
+        self.wishes.push(Wish { place, path: None, tap: tap(ANY, None, None), why: For::Everything });
     }
 
     /// The bridge of an overlay network, in its hidden namespace.
@@ -313,6 +345,19 @@ impl Wishing<'_> {
             }
         }
     }
+}
+
+/// Packets to and from the published ports of `containers`, in the syntax of pcap-filter(7); nothing where there are none,
+/// or more than [`MAX_PUBLISHED`].
+fn published_filter<'a>(containers: impl Iterator<Item = &'a Arc<Container>>) -> Option<String> {
+    let ports = |binding: &Binding| match binding.protocol {
+        Protocol::Tcp => Some(("tcp", binding.host_port)),
+        Protocol::Udp => Some(("udp", binding.host_port)),
+        Protocol::Sctp => None,
+    };
+    let ports: BTreeSet<_> = containers.flat_map(|container| container.published.iter().filter_map(ports)).collect();
+    let tests: Vec<_> = ports.iter().map(|(protocol, port)| format!("{protocol} port {port}")).collect();
+    (1..=MAX_PUBLISHED).contains(&tests.len()).then(|| tests.join(" or "))
 }
 
 /// The description of a tap.

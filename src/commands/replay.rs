@@ -96,7 +96,7 @@ impl Log {
     /// Tells what is due at `now`.
     fn tell_due(&mut self, now: Timestamp) {
         let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop(now, &Known { namer: &self.output.namer }) {
+        while let Some(told) = joiner.pop(now, &Known { namer: &self.output.namer, clients: None }) {
             self.output.tell(&told);
         }
     }
@@ -104,7 +104,7 @@ impl Log {
     /// Tells what is left.
     fn tell_rest(&mut self) {
         let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop_any(&Known { namer: &self.output.namer }) {
+        while let Some(told) = joiner.pop_any(&Known { namer: &self.output.namer, clients: None }) {
             self.output.tell(&told);
         }
     }
@@ -113,7 +113,9 @@ impl Log {
 impl Sink for Log {
     fn event(&mut self, event: Event<'_>) {
         match &mut self.joiner {
-            Some(joiner) => joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer }),
+            Some(joiner) => {
+                joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer, clients: None })
+            }
             None => self.output.tell(&Told::alone(event)),
         }
     }

@@ -8,7 +8,7 @@ use ahash::RandomState;
 use super::groups::{GroupId, Groups};
 use super::lookups::Lookups;
 use super::published::{self, Client, Half, Services};
-use super::{Knowledge, Published, Told, Via, copies};
+use super::{Knowledge, Proxied, Published, Told, Via, copies};
 use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::{Event, Exchange, Subject};
@@ -116,11 +116,22 @@ impl Joiner {
         }
         let half = self.services.resolve(&event, &self.groups);
         hops.extend(forwarded.hops);
-        let mut told = Told { event, hops, published: None, upstream: forwarded.upstream };
+        let mut told = Told { event, hops, published: None, is_direct: false, upstream: forwarded.upstream };
         match half {
             Half::Outer => return None,
-            Half::Inner(client) => by_docker_proxy(&mut told, &client),
-            Half::Whole => translated(&mut told, knowledge),
+            Half::Inner(client) => {
+                let client = client.or_by(proxied(&told.event, knowledge));
+                by_docker_proxy(&mut told, client);
+            }
+            Half::Whole => match proxied(&told.event, knowledge) {
+                Some(Proxied::Published { client, host }) => {
+                    by_docker_proxy(&mut told, Client { asking: client, host: Some(host), hop: None });
+                }
+                proxied => {
+                    told.is_direct = proxied == Some(Proxied::Direct);
+                    translated(&mut told, knowledge);
+                }
+            },
         }
         if told.hops.len() < 2 {
             told.hops.clear();
@@ -155,8 +166,14 @@ fn original(event: &Event<'_>, knowledge: &dyn Knowledge) -> Option<(Endpoint, E
     knowledge.original(connection.transport(), copies::ends(event), first.at)
 }
 
+/// What docker-proxy's sockets said of a connection, if it is one that it may have opened.
+fn proxied(event: &Event<'_>, knowledge: &dyn Knowledge) -> Option<Proxied> {
+    let (connection, _) = published::connection(event)?;
+    knowledge.proxied(connection.transport(), copies::ends(event))
+}
+
 /// Tells a connection of docker-proxy by the client that it was opened for.
-fn by_docker_proxy(told: &mut Told<'_>, client: &Client) {
+fn by_docker_proxy(told: &mut Told<'_>, client: Client) {
     if let Some(asking) = client.asking {
         let (_, server) = copies::ends(&told.event);
         copies::set_ends(&mut told.event, asking, server);

@@ -52,6 +52,20 @@ pub struct Service {
     pub transport: Transport,
 }
 
+/// Whether docker-proxy opened a connection of the host to a container, by its sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxied {
+    /// It did, for a client of a published port.
+    Published {
+        /// The client; `None` where it is not certain which of several.
+        client: Option<Endpoint>,
+        /// What the client asked for; where the client is not certain, what docker-proxy listens on.
+        host: Endpoint,
+    },
+    /// Another program of the host did, which knows the container's address.
+    Direct,
+}
+
 /// What joining has to know of the world, asked with the place and time of a packet. Whoever does not know says `None`.
 pub trait Knowledge {
     /// The service behind `server`, where `client` reached it as only the host does: from the gateway's address.
@@ -70,6 +84,8 @@ pub trait Knowledge {
     /// The ends that a connection had before its addresses were translated, by the kernel's connection tracking.
     fn original(&self, transport: Transport, ends: (Endpoint, Endpoint), at: Timestamp)
     -> Option<(Endpoint, Endpoint)>;
+    /// What the sockets of docker-proxy said of a connection of the host to a container, where they were seen in time.
+    fn proxied(&self, transport: Transport, ends: (Endpoint, Endpoint)) -> Option<Proxied>;
     /// Whether the place is one that people name: a Docker network's bridge.
     fn is_network(&self, place: Place) -> bool;
 }

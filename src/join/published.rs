@@ -12,7 +12,7 @@ use std::time::Duration;
 use ahash::AHashMap;
 
 use super::groups::{Group, GroupId, Groups};
-use super::{Hop, Knowledge, Service, Transport, copies};
+use super::{Hop, Knowledge, Proxied, Service, Transport, copies};
 use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::{Event, Seen};
@@ -61,6 +61,20 @@ pub(super) struct Client {
     pub host: Option<Endpoint>,
     /// Where the client's own connection was seen.
     pub hop: Option<Hop>,
+}
+
+impl Client {
+    /// The same, or what docker-proxy's sockets told where that says more.
+    pub fn or_by(self, proxied: Option<Proxied>) -> Self {
+        let Some(Proxied::Published { client, host }) = proxied else { return self };
+        let is_whole = |asking: &Endpoint| asking.port.is_some();
+        match client {
+            Some(asking) if !self.asking.as_ref().is_some_and(is_whole) => {
+                Self { asking: Some(asking), host: Some(host), ..self }
+            }
+            _ => Self { host: self.host.or(Some(host)), ..self },
+        }
+    }
 }
 
 /// A connection of the host whose container is looked for.

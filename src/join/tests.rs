@@ -50,6 +50,15 @@ impl Knowledge for World {
         translated.then(|| (end("10.88.0.2", 5353), end("10.88.0.1", 8080)))
     }
 
+    fn proxied(&self, _: Transport, ends: (Endpoint, Endpoint)) -> Option<Proxied> {
+        match ends.0.port {
+            Some(7001) => Some(Proxied::Published { client: Some(end("10.88.0.9", 9)), host: end("10.88.0.1", 8081) }),
+            Some(7002) => Some(Proxied::Published { client: None, host: end("0.0.0.0", 8081) }),
+            Some(7003) => Some(Proxied::Direct),
+            _ => None,
+        }
+    }
+
     fn is_network(&self, place: Place) -> bool {
         place == BRIDGE
     }
@@ -323,6 +332,26 @@ fn clients_one_after_the_other_are_each_told() {
 fn a_connection_of_the_host_itself_stays_its_own() {
     let told = told(vec![Event::Connection(inner(3333, 300))]);
     assert_eq!((client(&told[0]), told[0].published), (end("172.18.0.1", 3333), None));
+}
+
+#[test]
+fn what_the_sockets_of_docker_proxy_say_is_told_where_packets_say_less() {
+    let told = told([7001, 7002, 7003].map(|port| Event::Connection(inner(port, 300 + u64::from(port)))).to_vec());
+    let via = |host| Some(Published { host, via: Via::DockerProxy });
+    assert_eq!((client(&told[0]), told[0].published), (end("10.88.0.9", 9), via(end("10.88.0.1", 8081))));
+    assert_eq!((client(&told[1]), told[1].published), (end("172.18.0.1", 7002), via(end("0.0.0.0", 8081))));
+    assert_eq!((client(&told[2]), told[2].published, told[2].is_direct), (end("172.18.0.1", 7003), None, true));
+}
+
+#[test]
+fn the_sockets_tell_clients_apart_that_came_at_once() {
+    let outers = [outer(end("127.0.0.1", 1111), 8080, 100), outer(end("127.0.0.1", 2222), 8080, 110)];
+    let events = outers.into_iter().chain([inner(7001, 300), inner(7002, 310)]);
+    let told = told(events.map(Event::Connection).collect());
+    assert_eq!(
+        told.iter().map(client).collect::<Vec<_>>(),
+        [end("10.88.0.9", 9), Endpoint::host(address("127.0.0.1"))]
+    );
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub struct Told<'a> {
     pub hops: Vec<Hop>,
     /// The published port that it came through.
     pub published: Option<Published>,
+    /// It came to a published port of a container, but not through the host's: that was seen.
+    pub is_direct: bool,
     /// The server that Docker's name service forwarded a lookup to.
     pub upstream: Option<IpAddr>,
 }
@@ -21,7 +23,7 @@ pub struct Told<'a> {
 impl<'a> Told<'a> {
     /// An event that one tap alone has seen.
     pub const fn alone(event: Event<'a>) -> Self {
-        Self { event, hops: Vec::new(), published: None, upstream: None }
+        Self { event, hops: Vec::new(), published: None, is_direct: false, upstream: None }
     }
 }
 

@@ -196,6 +196,9 @@ impl<'a> Line<'a> {
 
 /// Through which port of the host it came; where that was not seen, through which it may have.
 fn port(told: &Told<'_>, protocol: u8, namer: &Namer) -> Port {
+    if told.is_direct {
+        return Port::None;
+    }
     if let Some(published) = told.published {
         return Port::Known(published);
     }

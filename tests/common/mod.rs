@@ -17,7 +17,7 @@ use bridgetap::capture::{Error, NameBlock, Next, Source};
 use bridgetap::decode;
 use bridgetap::decode::message::Endpoint;
 use bridgetap::docker;
-use bridgetap::join::{self, HOLD, Joiner, Knowledge, Service, Transport};
+use bridgetap::join::{self, HOLD, Joiner, Knowledge, Proxied, Service, Transport};
 use bridgetap::name::Namer;
 use bridgetap::render::{JsonWriter, Layout, Summary, TextWriter};
 use bridgetap::time::Timestamp;
@@ -106,6 +106,9 @@ impl Knowledge for Nothing {
         true
     }
     fn original(&self, _: Transport, _: (Endpoint, Endpoint), _: Timestamp) -> Option<(Endpoint, Endpoint)> {
+        None
+    }
+    fn proxied(&self, _: Transport, _: (Endpoint, Endpoint)) -> Option<Proxied> {
         None
     }
     fn is_network(&self, _: Place) -> bool {

@@ -71,6 +71,8 @@ impl Watching {
         Some(match place.content {
             Content::All => filter.text(self.owner(tap)),
             Content::Lookups => lookups(Some(filter), self.owner(tap)),
+            // It has addresses of the host, which no name of a container fits.
+            Content::Published(_) => return None,
         })
     }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use super::awaiting::Awaiting;
+use super::clients::Clients;
 use super::known::Known;
 use super::output::{Output, ended};
 use super::plan::{Place, Plan, Wish};
@@ -107,6 +108,10 @@ struct Watching {
     /// The size that was asked for, of the ring of each tap but those of lookups.
     ring: Option<usize>,
     filter: Option<CaptureFilter>,
+    /// Asked from when on something is watched that is published.
+    clients: Option<Clients>,
+    /// Why the kernel does not tell of clients, where that was said.
+    no_clients: bool,
     plan: Plan,
     kernel: Kernel,
     sandboxes: Sandboxes,
@@ -168,6 +173,8 @@ impl Watching {
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
             filter: None,
+            clients: None,
+            no_clients: false,
             plan: Plan { waits: arguments.wait, ..Plan::default() },
             kernel: Kernel::default(),
             sandboxes: Sandboxes::default(),
@@ -300,7 +307,7 @@ impl Watching {
         match message {
             Message::Event(event) => {
                 if let Some(event) = self.starting.hold(event) {
-                    self.joiner.push(event, &Known { namer: &self.output.namer });
+                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
                 }
             }
             Message::Ended(ended) => self.ended(*ended),

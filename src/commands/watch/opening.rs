@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::super::clients::Clients;
 use super::super::known::Known;
 use super::super::plan::{Content, For, Place, Wish, tap};
 use super::super::rooms::{Machine, Room, Sandboxes};
@@ -28,6 +29,10 @@ const ALL_RINGS: usize = 96 << 20;
 const LARGEST_RING: usize = 32 << 20;
 const SMALLEST_RING: usize = 1 << 20;
 /// How long the daemon may take to say why an interface is gone.
+/// The ring for clients of published ports: their headers only.
+const PUBLISHED_RING: usize = 2 << 20;
+/// Bytes of their packets that are looked at: the longest headers of cooked frames, IPv6 and TCP.
+const PUBLISHED_SNAP_LEN: u32 = 192;
 const EXPLAINING: Duration = Duration::from_secs(1);
 
 impl Watching {
@@ -68,8 +73,26 @@ impl Watching {
                 self.tell_new_tap(&wish, was_known.contains(&wish.place.room));
             }
         }
+        self.listen_for_clients(directory);
         self.joiner.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
         Ok(failed)
+    }
+
+    /// Listens to what the kernel tells of clients of published ports, once there are any.
+    fn listen_for_clients(&mut self, directory: &Directory) {
+        let is_published = self.wishes.iter().any(|wish| matches!(wish.place.content, Content::Published(_)));
+        if is_published && self.clients.is_none() && !self.no_clients {
+            match Clients::listen() {
+                Ok(clients) => self.clients = Some(clients),
+                Err(why) => {
+                    self.no_clients = true;
+                    self.messages.say(&format!("some clients of published ports stay unknown: {why}"));
+                }
+            }
+        }
+        if let Some(clients) = &self.clients {
+            clients.set_published(directory.containers().map(AsRef::as_ref));
+        }
     }
 
     /// Asks the taps to end that are wanted no more. Those of a container that is starting stay until it is known whose
@@ -97,7 +120,7 @@ impl Watching {
             return self.suspect(wish.place.clone(), error);
         }
         self.given_up.insert(wish.place.clone());
-        match (wish.place.content, &wish.tap.network) {
+        match (&wish.place.content, &wish.tap.network) {
             (Content::All, Some(network)) if matches!(error, Error::NoInterface { .. }) => {
                 let interface = &wish.place.interface;
                 self.messages.say(&format!(
@@ -110,6 +133,9 @@ impl Watching {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
             (Content::Lookups, _) => {}
+            (Content::Published(_), _) => {
+                self.messages.say(&format!("some clients of published ports stay unknown: {error}"));
+            }
         }
     }
 
@@ -131,7 +157,7 @@ impl Watching {
         let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
-                self.joiner.push(event, &Known { namer: &self.output.namer });
+                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
         }
@@ -179,12 +205,19 @@ impl Watching {
     }
 
     /// How a tap is opened: everything by the user's options, lookups by what they take.
-    fn options(&self, content: Content, ring: usize) -> LiveOptions {
+    fn options(&self, content: &Content, ring: usize) -> LiveOptions {
         match content {
             Content::All => LiveOptions { ring_bytes: self.ring.unwrap_or(ring), ..self.options.clone() },
             Content::Lookups => {
                 LiveOptions { ring_bytes: LOOKUPS_RING, filter: Some(LOOKUPS.to_owned()), ..self.options.clone() }
             }
+            // The headers tell who the client is; the rest is seen on the bridge.
+            Content::Published(filter) => LiveOptions {
+                ring_bytes: PUBLISHED_RING,
+                snap_len: PUBLISHED_SNAP_LEN.min(self.options.snap_len),
+                filter: Some(filter.to_string()),
+                ..self.options.clone()
+            },
         }
     }
 
@@ -193,11 +226,11 @@ impl Watching {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
         let idle = match place.content {
-            Content::All => Duration::from_millis(250),
+            Content::All | Content::Published(_) => Duration::from_millis(250),
             Content::Lookups => Duration::from_secs(1),
         };
         let filter = self.live_filter(&place, &tap)?;
-        let options = self.options(place.content, ring);
+        let options = self.options(&place.content, ring);
         let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.taps.insert(id, OpenTap { stop, place, filter });

@@ -19,7 +19,7 @@ impl Watching {
         let now = wall_clock();
         self.held_until = None;
         loop {
-            let joined = || self.joiner.pop(now, &Known { namer: &self.output.namer });
+            let joined = || self.joiner.pop(now, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
             let Some(told) = self.next.take().or_else(joined) else { break };
             let is_crowded = self.joiner.len() >= EVENTS;
             let strangers = self.output.namer.strangers(&told.event);
@@ -40,7 +40,7 @@ impl Watching {
     /// Tells what is left, at the end.
     pub(super) fn tell_rest(&mut self) {
         loop {
-            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer });
+            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer, clients: self.clients.as_ref() });
             let Some(told) = self.next.take().or_else(rest) else { break };
             self.output.tell(&told);
         }

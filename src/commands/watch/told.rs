@@ -227,12 +227,15 @@ impl Watching {
 
     /// Whether all is gone that could be watched, and for long enough. Says so.
     pub(super) fn is_nothing_left(&mut self) -> bool {
-        if !self.taps.is_empty() || self.plan.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
+        let is_main = |place: &Place| !matches!(place.content, Content::Published(_));
+        let is_watching = self.taps.values().any(|tap| is_main(&tap.place));
+        if is_watching || self.plan.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
             self.gone_since = None;
             return false;
         }
         // Nothing that is there can be opened, and that was said.
-        let is_hopeless = !self.wishes.is_empty() && self.wishes.iter().all(|wish| self.given_up.contains(&wish.place));
+        let mut main = self.wishes.iter().filter(|wish| is_main(&wish.place)).peekable();
+        let is_hopeless = main.peek().is_some() && main.all(|wish| self.given_up.contains(&wish.place));
         if is_hopeless {
             self.whole = false;
             return true;
