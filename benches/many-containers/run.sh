@@ -24,13 +24,14 @@ ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 [ -x "$program" ] || { echo "no $program: cargo build --release first, or set BRIDGETAP" >&2; exit 1; }
 "$here/tests/lab/images.sh" busybox
 for ((n = 0; n < networks; n++)); do
-  docker network create --label "$label" --subnet "10.200.$n.0/24" "many$n" >/dev/null
+  docker network create --label "$label" --subnet "10.201.$n.0/24" "bridgetap-many$n" >/dev/null
 done
 for ((i = 0; i < containers; i++)); do
-  docker run -d --pull=never --label "$label" --stop-timeout 0 --network "many$((i % networks))" \
-    --name "many_c$i" "$image" sleep 100000 >/dev/null
+  docker run -d --pull=never --label "$label" --stop-timeout 0 --network "bridgetap-many$((i % networks))" \
+    --name "bridgetap-many-$i" "$image" sleep 100000 >/dev/null
 done
 
+: >"$work/said"
 begin=$(date +%s%N)
 "$program" watch >"$work/log" 2>"$work/said" &
 pid=$!
