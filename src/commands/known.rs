@@ -24,7 +24,7 @@ impl Known<'_> {
     }
 
     /// Whether an address is this host's, as it is seen at that place.
-    fn is_host(&self, address: IpAddr, place: Place) -> bool {
+    pub fn is_host(&self, address: IpAddr, place: Place) -> bool {
         let inside = self.namer.tap(place.tap).is_some_and(|tap| tap.namespace.is_some());
         match self.directory(place) {
             _ if address.is_loopback() => !inside,

@@ -7,6 +7,7 @@ mod known;
 mod missing;
 mod networks;
 mod output;
+mod owners;
 mod plan;
 mod replay;
 mod rooms;

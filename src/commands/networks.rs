@@ -140,7 +140,7 @@ fn look_around(directory: &Directory) -> Sights {
 fn inside(path: &Path) -> Inside {
     match Links::read(Some(path), &[]) {
         Ok(links) => Inside::Seen(links),
-        Err(Error::NotPermitted { .. }) => Inside::NotPermitted,
+        Err(Error::NotEntered { .. }) => Inside::NotPermitted,
         Err(_) => Inside::NotHere,
     }
 }

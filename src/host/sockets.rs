@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use super::diag::{Diag, Family, Found, LISTEN, Question, WITH_PROCESS};
 use super::processes::Processes;
@@ -52,6 +52,18 @@ impl LocalSockets {
     /// # Errors
     /// The kernel's table or `/proc` cannot be read; what was known stays.
     pub fn refresh(&mut self) -> Result<Refreshed, Error> {
+        let mut sockets = self.sockets()?;
+        let mut refreshed = Refreshed::default();
+        let owners = self.owners(&mut refreshed)?;
+        // One that was closed before the descriptors were read looks like the host's own, and is nobody's.
+        let still: AHashSet<_> = self.sockets()?.into_iter().map(|(_, found)| found.inode).collect();
+        sockets.retain(|(_, found)| owners.contains_key(&found.inode) || still.contains(&found.inode));
+        self.endpoints = endpoints(sockets, &owners, &mut refreshed);
+        Ok(refreshed)
+    }
+
+    /// All sockets that may have a process.
+    fn sockets(&mut self) -> Result<Vec<(Protocol, Found)>, Error> {
         let mut sockets = Vec::new();
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             for family in Family::BOTH {
@@ -60,10 +72,7 @@ impl LocalSockets {
                 sockets.extend(found.into_iter().map(|found| (protocol, found)));
             }
         }
-        let mut refreshed = Refreshed::default();
-        let owners = self.owners(&mut refreshed)?;
-        self.endpoints = endpoints(sockets, &owners, &mut refreshed);
-        Ok(refreshed)
+        Ok(sockets)
     }
 
     /// The id of the container whose process has a local address and port: 64 hexadecimal digits. `None` where it is no

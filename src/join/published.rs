@@ -31,7 +31,8 @@ pub(super) struct Connection {
     transport: Transport,
     client: Endpoint,
     server: Endpoint,
-    first: Timestamp,
+    /// The client's initial sequence number; 0 for UDP.
+    sequence: u32,
 }
 
 impl Connection {
@@ -87,11 +88,18 @@ struct Accepted {
     hop: Hop,
 }
 
+/// A connection that docker-proxy may have opened, and when.
+#[derive(Clone, Copy, Debug)]
+struct Opened {
+    connection: Connection,
+    at: Timestamp,
+}
+
 /// The halves of one service that are not matched yet, both in the order in which they were seen.
 #[derive(Debug, Default)]
 struct Waiting {
     outer: VecDeque<Accepted>,
-    inner: VecDeque<Connection>,
+    inner: VecDeque<Opened>,
     /// One was taken while others waited too: of those that are left no more is certain than what they all share.
     shared: Option<Shared>,
 }
@@ -124,14 +132,14 @@ pub(super) enum Half {
 
 /// The connection that an event is about.
 pub(super) fn connection(event: &Event<'_>) -> Option<(Connection, Seen)> {
-    let (transport, first) = match event {
-        Event::Connection(connection) if !connection.before_capture => (Transport::Tcp, connection.first),
-        Event::Datagrams(datagrams) => (Transport::Udp, datagrams.first),
+    let (transport, first, sequence) = match event {
+        Event::Connection(connection) => (Transport::Tcp, connection.first, connection.sequence?),
+        Event::Datagrams(datagrams) => (Transport::Udp, datagrams.first, 0),
         _ => return None,
     };
     let (client, server) = copies::ends(event);
     let source = copies::source(event.place());
-    Some((Connection { source, transport, client, server, first: first.at }, first))
+    Some((Connection { source, transport, client, server, sequence }, first))
 }
 
 /// When the other side could know of a connection: at the end of its handshake.
@@ -153,8 +161,8 @@ impl Services {
         if let Some(service) = knowledge.service_from_host(found.transport, ends, place, first.at) {
             self.remember(found, &service);
             let inner = &mut self.waiting.entry(service).or_default().inner;
-            let behind = inner.partition_point(|other| other.first <= found.first);
-            inner.insert(behind, found);
+            let behind = inner.partition_point(|other| other.at <= first.at);
+            inner.insert(behind, Opened { connection: found, at: first.at });
         } else if let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at) {
             self.remember(found, &service);
             let accepted =
@@ -182,10 +190,10 @@ impl Services {
 
     /// What an event that is due is told as.
     pub fn resolve(&mut self, event: &Event<'_>, groups: &Groups) -> Half {
-        let Some((found, _)) = connection(event) else { return Half::Whole };
+        let Some((found, first)) = connection(event) else { return Half::Whole };
         if let Some(Role::Single(service)) = self.roles.get(&found) {
             let service = service.clone();
-            self.match_halves(&service, found.first, groups);
+            self.match_halves(&service, first.at, groups);
         }
         match self.roles.get(&found) {
             None | Some(Role::Single(_)) => Half::Whole,
@@ -199,10 +207,12 @@ impl Services {
     fn match_halves(&mut self, service: &Service, due: Timestamp, groups: &Groups) {
         let Self { waiting, roles, .. } = self;
         let Some(halves) = waiting.get_mut(service) else { return };
-        while let Some(opened) = halves.inner.pop_front_if(|opened| opened.first <= due + SOON) {
-            if let Some((outer, client)) = halves.take_client(opened.first, groups) {
-                roles.insert(outer, Role::Outer);
-                roles.insert(opened, Role::Inner(client));
+        while let Some(opened) = halves.inner.pop_front_if(|opened| opened.at <= due + SOON) {
+            if let Some((outer, client)) = halves.take_client(opened.at, groups) {
+                // One that had to go at the cap meanwhile stays forgotten.
+                for (half, role) in [(outer, Role::Outer), (opened.connection, Role::Inner(client))] {
+                    roles.entry(half).and_modify(|known| *known = role);
+                }
             }
         }
         while halves.outer.pop_front_if(|outer| outer.ready + OPENS_WITHIN < due).is_some() {}

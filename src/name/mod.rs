@@ -25,7 +25,7 @@ use crate::capture::file::MAX_TAPS;
 use crate::capture::{NameBlock, Tap, TapId};
 use crate::decode::ip;
 use crate::decode::message::Endpoint;
-use crate::docker::{Binding, Container, Directory, Network, Protocol};
+use crate::docker::{Binding, Container, ContainerId, Directory, Network, Protocol};
 use crate::time::Timestamp;
 use crate::track::event::{Ends, Event, Lookup, Place, Subject};
 use asked::{AskedNames, Client};
@@ -135,6 +135,16 @@ impl Namer {
     /// a bridge is told by the bridge's name.
     pub fn set_interfaces(&mut self, tap: TapId, interfaces: impl Iterator<Item = (u32, String)>) {
         self.sources.entry(source(tap)).or_default().set_interfaces(interfaces);
+    }
+
+    /// The container whose process has a socket of the host with this address and port, by the daemon's source of names.
+    pub fn set_owner(&mut self, tap: TapId, socket: Endpoint, container: ContainerId) {
+        self.sources.entry(source(tap)).or_default().set_owner(socket, container);
+    }
+
+    /// The interface that a place is on, where a tap of all interfaces gives its index only and it was told about.
+    pub fn interface(&self, place: Place) -> Option<&str> {
+        self.sources.get(&source(place.tap))?.interface(place.if_index)
     }
 
     /// Whether that tap was told about.
@@ -347,7 +357,7 @@ impl Namer {
 impl<'a> View<'a> {
     fn find(self, end: Endpoint, mac: Option<MacAddr>) -> Found<'a> {
         let Self { names, spot, at, .. } = self;
-        let container = names.container(end.address, mac, spot, at);
+        let container = names.container(end.address, mac, spot, at).or_else(|| names.owner(end, spot));
         let network = match container {
             Some(container) => names.container_network(container, end.address, spot),
             None => names.network_of(end.address, spot),

@@ -6,24 +6,43 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use super::called::Services;
+use super::capped::Capped;
 use super::well_known;
 use crate::address::MacAddr;
 use crate::capture::{NameBlock, Tap};
 use crate::decode::dns;
-use crate::docker::{Container, Directory, Network, NetworkId};
+use crate::decode::message::Endpoint;
+use crate::docker::{Container, ContainerId, Directory, Network, NetworkId};
 use crate::time::Timestamp;
 use crate::track::event::Place;
 
 /// As many names from a capture's own name blocks are kept; more are hostile.
 const MAX_FILE_NAMES: usize = 262_144;
 
+/// Sockets of containers on the host's network that are remembered; the one that was seen first goes, and is called `host`
+/// until it is seen again.
+const MAX_OWNERS: usize = 16_384;
+
 /// The names of one source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
     directory: Option<Arc<Directory>>,
     services: Services,
     by_file: AHashMap<IpAddr, String>,
     interfaces: AHashMap<u32, String>,
+    owners: Capped<Endpoint, Option<ContainerId>>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            services: Services::default(),
+            by_file: AHashMap::new(),
+            interfaces: AHashMap::new(),
+            owners: Capped::new(MAX_OWNERS),
+        }
+    }
 }
 
 /// Where addresses are read: what they mean depends on it.
@@ -64,6 +83,25 @@ impl Names {
     /// The names of the host's interfaces by their index: a tap of all of them gives the index only.
     pub fn set_interfaces(&mut self, interfaces: impl Iterator<Item = (u32, String)>) {
         self.interfaces = interfaces.collect();
+    }
+
+    /// The name of an interface of the host by its index.
+    pub fn interface(&self, index: u32) -> Option<&str> {
+        self.interfaces.get(&index).map(String::as_str)
+    }
+
+    /// A container on the host's network has a socket with this address and port.
+    pub fn set_owner(&mut self, socket: Endpoint, container: ContainerId) {
+        *self.owners.entry(socket) = Some(container);
+    }
+
+    /// The container that has a socket of the host, as it was last known.
+    pub fn owner<'a>(&'a self, socket: Endpoint, spot: Spot<'a>) -> Option<&'a Arc<Container>> {
+        // Inside a container's namespace, and inside a tunnel, there is no socket of the host.
+        if self.owners.is_empty() || spot.inside.is_some() || spot.in_tunnel {
+            return None;
+        }
+        self.directory.as_ref()?.container(self.owners.get(&socket)?.as_ref()?)
     }
 
     /// Takes the records of a capture's name block.

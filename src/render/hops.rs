@@ -105,14 +105,14 @@ pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> f
         out.push_str("    at ");
         match tap {
             Some(tap) => {
-                out.push_str(&escape(&tap.interface));
+                out.push_str(&escape(namer.interface(hop.place).unwrap_or(&tap.interface)));
                 for of in [&tap.namespace, &tap.network].into_iter().flatten() {
                     write!(out, " of {}", escape(of))?;
                 }
             }
             None => write!(out, "tap {}", hop.place.tap.0)?,
         }
-        if hop.place.if_index > 0 {
+        if hop.place.if_index > 0 && namer.interface(hop.place).is_none() {
             write!(out, " #{}", hop.place.if_index)?;
         }
         write!(out, ": {} → {}", socket(hop.client), socket(hop.server))?;

@@ -124,6 +124,10 @@ fn the_hosts_network_is_seen_through_any_and_none_is_loopback_only() {
     assert_eq!(printed(&text).len(), 2, "{text}");
     host.wait_for("the page", 1, |object| object["kind"] == "tcp" && object["server"]["port"] == 9090);
     let (host, lonely) = (host.end(), lonely.end());
+    let id = docker(&["inspect", "-f", "{{.Id}}", "hostweb"]);
+    let visits = host.filter(|object| object["kind"] == "tcp" && object["server"]["port"] == 9090);
+    let is_its = |visit: &Value| visit["server"]["name"] == "hostweb" && visit["server"]["container_id"] == id.as_str();
+    assert!(!visits.is_empty() && visits.iter().all(is_its), "its socket tells whose it is: {}", host.text);
     assert_eq!((host.code, lonely.code), (Some(0), Some(0)));
     assert_eq!(answered(&lonely, "lonely", "lonely"), printed(&text), "{}", lonely.text);
 

@@ -505,16 +505,20 @@ fn a_socket_of_a_container_on_the_host_s_network_is_its_own() {
     let mut sockets = LocalSockets::open().expect("the processes");
     let own = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
     let client = TcpStream::connect("127.0.0.1:5000").expect("a connection");
-    let begin = Instant::now();
-    let refreshed = sockets.refresh().expect("root");
-    println!("{refreshed:?} in {:?}", begin.elapsed());
-    assert_eq!((refreshed.lost, refreshed.unreadable), (0, 0));
+    // It listens for TCP first, and a moment later for UDP.
+    eventually("it listens for both", || {
+        let begin = Instant::now();
+        let refreshed = sockets.refresh().expect("root");
+        println!("{refreshed:?} in {:?}", begin.elapsed());
+        assert_eq!((refreshed.lost, refreshed.unreadable), (0, 0));
+        sockets.owner(Protocol::Udp, std::net::Ipv4Addr::LOCALHOST.into(), 5353).is_some()
+    });
     let owner = |sockets: &LocalSockets, protocol, address: &str, port| {
         sockets.owner(protocol, address.parse().expect("an address"), port).map(str::to_owned)
     };
     for address in ["127.0.0.1", "10.88.0.1", "172.17.0.1"] {
-        assert_eq!(owner(&sockets, Protocol::Tcp, address, 5000).as_ref(), Some(&id));
-        assert_eq!(owner(&sockets, Protocol::Udp, address, 5353).as_ref(), Some(&id));
+        assert_eq!(owner(&sockets, Protocol::Tcp, address, 5000).as_ref(), Some(&id), "{address}, TCP");
+        assert_eq!(owner(&sockets, Protocol::Udp, address, 5353).as_ref(), Some(&id), "{address}, UDP");
         // docker-proxy's, and this test's.
         assert_eq!(owner(&sockets, Protocol::Tcp, address, 8080), None);
     }

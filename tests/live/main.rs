@@ -30,6 +30,7 @@ mod names;
 mod networks;
 mod overlay;
 mod pings;
+mod published;
 mod starts;
 mod targets;
 mod watching;

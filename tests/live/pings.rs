@@ -94,7 +94,8 @@ fn what_tcpdump_records_meanwhile_tells_the_same() {
     let file = file.to_str().expect("a path");
     let (watching, bridge) = (Watching::json(&["my_bridge"]), bridge("my_bridge"));
     // Its standard error is joined, because there it says when it listens.
-    let record = format!("exec tcpdump -i {bridge} --time-stamp-precision=nano -U -Z root -w {file} 2>&1");
+    let record =
+        format!("exec tcpdump -i {bridge} --immediate-mode --time-stamp-precision=nano -U -Z root -w {file} 2>&1");
     let mut tcpdump = Printing::begin(Command::new("sh").args(["-c", &record]));
     tcpdump.until("listening on");
     let printed = replies(&exec("container_b", "ping -c 10 -i 0.1 container_a"));

@@ -27,7 +27,7 @@ fn a_visit_shows_every_hop_by_name() {
     let size: u64 = written.strip_prefix("200 ").expect("200 OK").parse().expect("a size");
     assert_eq!(body.trim_end(), "visits=1");
     let log = json.objects();
-    for (client, server, port) in [("host", "nginx", 80), ("nginx", "flask-app", 5000)] {
+    for (client, server, port) in [("localhost", "nginx", 80), ("nginx", "flask-app", 5000)] {
         assert_eq!(tcp(&log, client, server, port, "opened").len(), 1, "{client} → {server}");
         let closed = tcp(&log, client, server, port, "closed");
         assert_eq!(closed.len(), 1, "{client} → {server}: {}", json.text);

@@ -86,7 +86,7 @@ fn containers(directory: &Directory) -> Containers {
 /// Why a namespace cannot be entered; the remedy is the check's own.
 fn reason(error: &crate::capture::Error) -> String {
     match error {
-        crate::capture::Error::NotPermitted { namespace: Some(path), .. } => {
+        crate::capture::Error::NotEntered { path } => {
             format!("no permission for {}", path.display())
         }
         other => other.to_string(),

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::super::missing;
+use super::super::owners::Owners;
 use super::super::targets::{Target, Unresolved};
-use super::{FIRST_LISTING, LIVE, Watching, interface_names};
+use super::{FIRST_LISTING, LIVE, Watching, interface_names, monotonic};
 use crate::cli;
 use crate::docker::{DaemonConfig, DaemonError, Directory, DirectoryWatch};
 
@@ -78,6 +79,7 @@ impl Watching {
         self.output.namer.set_directory(LIVE, Arc::clone(directory));
         self.resolve_filters(directory, why_no_names.map(ToString::to_string).as_deref())?;
         self.listen_for_namespaces(directory);
+        self.owners = Owners::of(directory, None, monotonic());
         self.open_missing(directory, true)?;
         self.look_at_interfaces();
         self.know_bridges(directory);

@@ -49,6 +49,18 @@ impl Watching {
         }
     }
 
+    /// Whether the filter lets through what a tap tells that has just got it: its ring may hold what came before.
+    pub(super) fn admits_settling(&mut self, event: &Event<'_>) -> bool {
+        let Some(tap) = self.taps.get_mut(&event.place().tap) else { return true };
+        match &tap.settling {
+            Some((until, filter)) if event.known_at() <= *until => filter.admits(event),
+            _ => {
+                tap.settling = None;
+                true
+            }
+        }
+    }
+
     /// Brings the filter of an open tap up to date.
     pub(super) fn filter_tap(&self, id: TapId) -> OfTap {
         let open = self.taps.get(&id).zip(self.output.namer.tap(id));

@@ -19,6 +19,7 @@ use super::awaiting::Awaiting;
 use super::clients::Clients;
 use super::known::Known;
 use super::output::{Output, ended};
+use super::owners::Owners;
 use super::plan::{Place, Plan, Wish};
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
@@ -91,6 +92,8 @@ struct OpenTap {
     place: Place,
     /// Where the user wants a filter.
     filter: Option<LiveFilter>,
+    /// Until when packets may come that were let through by another filter, and the one that counts.
+    settling: Option<(Timestamp, filtering::OfTap)>,
 }
 
 /// A place whose interface is gone. The daemon may be about to tell why: then that is said instead.
@@ -110,6 +113,8 @@ struct Watching {
     filter: Option<CaptureFilter>,
     /// Asked from when on something is watched that is published.
     clients: Option<Clients>,
+    /// Where a container on the host's network runs.
+    owners: Option<Owners>,
     /// Why the kernel does not tell of clients, where that was said.
     no_clients: bool,
     plan: Plan,
@@ -174,6 +179,7 @@ impl Watching {
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
             filter: None,
             clients: None,
+            owners: None,
             no_clients: false,
             plan: Plan { waits: arguments.wait, ..Plan::default() },
             kernel: Kernel::default(),
@@ -252,6 +258,9 @@ impl Watching {
     /// Looks at all that may have changed without the daemon's word.
     fn look_again(&mut self) {
         let now = monotonic();
+        if let Some(owners) = &mut self.owners {
+            owners.look_again(now);
+        }
         self.judge_suspects(now);
         let is_due = now.duration_since(self.looked_around) >= LOOK_AROUND && self.plan.may_change_by_itself();
         let is_overlay = self.overlay_until.is_some();
@@ -306,7 +315,9 @@ impl Watching {
     fn take(&mut self, message: Message) {
         match message {
             Message::Event(event) => {
-                if let Some(event) = self.starting.hold(event) {
+                if let Some(event) = self.starting.hold(event)
+                    && self.admits_settling(&event)
+                {
                     self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
                 }
             }
@@ -318,6 +329,7 @@ impl Watching {
         match change {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
+                self.owners = Owners::of(&directory, self.owners.take(), monotonic());
                 self.follow_filter(&directory);
                 self.follow(&directory);
                 self.look_at_interfaces();

@@ -15,7 +15,7 @@ use super::super::tap::{Ended, Opening, Wanted, spawn};
 use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::interfaces::interfaces;
-use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId};
+use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId, wall_clock};
 use crate::docker::Directory;
 use crate::filter::LOOKUPS;
 use crate::join::HOLD;
@@ -29,6 +29,8 @@ const ALL_RINGS: usize = 96 << 20;
 const LARGEST_RING: usize = 32 << 20;
 const SMALLEST_RING: usize = 1 << 20;
 /// How long the daemon may take to say why an interface is gone.
+/// How long packets may come out of a ring that were let through by the filter before.
+const SETTLING: Duration = Duration::from_millis(500);
 /// The ring for clients of published ports: their headers only.
 const PUBLISHED_RING: usize = 2 << 20;
 /// Bytes of their packets that are looked at: the longest headers of cooked frames, IPv6 and TCP.
@@ -160,6 +162,10 @@ impl Watching {
                 self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+            // What its ring holds was let through by the filter before.
+            if let Some(tap) = self.taps.get_mut(&id) {
+                tap.settling = Some((wall_clock() + SETTLING, filter));
+            }
         }
     }
 
@@ -233,7 +239,7 @@ impl Watching {
         let options = self.options(&place.content, ring);
         let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
-        self.taps.insert(id, OpenTap { stop, place, filter });
+        self.taps.insert(id, OpenTap { stop, place, filter, settling: None });
         // A long watch of many containers comes round to numbers that are free again.
         while self.taps.contains_key(&TapId(self.next_tap)) {
             self.next_tap = (self.next_tap + 1) % MAX_TAPS;

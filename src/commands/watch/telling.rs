@@ -21,6 +21,12 @@ impl Watching {
         loop {
             let joined = || self.joiner.pop(now, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
             let Some(told) = self.next.take().or_else(joined) else { break };
+            if let Some(owners) = &self.owners {
+                let known = Known { namer: &self.output.namer, clients: None };
+                for (socket, container) in owners.of_event(&told.event, &known) {
+                    self.output.namer.set_owner(LIVE, socket, container);
+                }
+            }
             let is_crowded = self.joiner.len() >= EVENTS;
             let strangers = self.output.namer.strangers(&told.event);
             self.held_until = self.awaiting.hold(told.event.known_at(), strangers, now, is_crowded);

@@ -1,0 +1,71 @@
+//! Containers on the host's network have no address of their own: a socket of the host is theirs when their process has it.
+
+use std::time::{Duration, Instant};
+
+use super::known::Known;
+use crate::decode::message::Endpoint;
+use crate::docker::{ContainerId, Directory};
+use crate::host::{LocalSockets, Protocol};
+use crate::track::event::{Connection, Datagrams, Ends, Event};
+
+/// How often the sockets are looked at: each look takes some milliseconds.
+const EVERY: Duration = Duration::from_secs(5);
+/// How soon after a container started its sockets are looked at once more: it needs a moment to open them.
+const ONCE_MORE: Duration = Duration::from_millis(500);
+
+/// The sockets of containers on the host's network.
+pub(super) struct Owners {
+    sockets: LocalSockets,
+    next: Instant,
+    /// The containers by the last look at the Directory.
+    containers: Vec<ContainerId>,
+}
+
+impl Owners {
+    /// Looks at them where a container is on the host's network; nothing where none is, or the kernel does not tell.
+    pub fn of(directory: &Directory, before: Option<Self>, now: Instant) -> Option<Self> {
+        let is_hosts = |id| directory.network(id).is_some_and(|network| network.driver == "host");
+        let containers = directory
+            .containers()
+            .filter(|container| container.endpoints.iter().any(|endpoint| is_hosts(&endpoint.network)));
+        let containers: Vec<_> = containers.map(|container| container.id.clone()).collect();
+        if containers.is_empty() {
+            return None;
+        }
+        let mut owners = match before {
+            Some(owners) => owners,
+            None => Self { sockets: LocalSockets::open().ok()?, next: now, containers: Vec::new() },
+        };
+        if owners.containers != containers {
+            owners.containers = containers;
+            // What cannot be read stays as it was: addresses of the host are then called `host`.
+            let _ = owners.sockets.refresh();
+            owners.next = now + ONCE_MORE;
+        }
+        Some(owners)
+    }
+
+    /// Looks again, if it is time.
+    pub fn look_again(&mut self, now: Instant) {
+        if now >= self.next {
+            let _ = self.sockets.refresh();
+            self.next = now + EVERY;
+        }
+    }
+
+    /// The ends of an event that are sockets of such containers.
+    pub fn of_event(&self, event: &Event<'_>, known: &Known<'_>) -> Vec<(Endpoint, ContainerId)> {
+        let (protocol, Ends { client, server, .. }) = match event {
+            Event::Connection(Connection { ends, .. }) => (Protocol::Tcp, ends),
+            Event::Datagrams(Datagrams { ends, .. }) => (Protocol::Udp, ends),
+            _ => return Vec::new(),
+        };
+        let place = event.place();
+        let owned = |end: &Endpoint| {
+            let port = end.port.filter(|_| known.is_host(end.address, place))?;
+            let id = self.sockets.owner(protocol, end.address, port)?;
+            Some((*end, ContainerId(id.into())))
+        };
+        [client, server].into_iter().filter_map(owned).collect()
+    }
+}
