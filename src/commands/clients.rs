@@ -27,6 +27,26 @@ pub(super) struct Clients {
     stop: Stop,
 }
 
+/// Whether the kernel is listened to.
+pub(super) enum Listening {
+    /// Nothing that is watched is published.
+    NotYet,
+    /// It may not be, and that was said.
+    Refused,
+    /// It is.
+    To(Clients),
+}
+
+impl Listening {
+    /// What is heard.
+    pub const fn clients(&self) -> Option<&Clients> {
+        match self {
+            Self::To(clients) => Some(clients),
+            Self::NotYet | Self::Refused => None,
+        }
+    }
+}
+
 /// What was heard.
 #[derive(Default)]
 struct Heard {

@@ -114,7 +114,7 @@ impl Sink for Log {
     fn event(&mut self, event: Event<'_>) {
         match &mut self.joiner {
             Some(joiner) => {
-                joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer, clients: None })
+                joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer, clients: None });
             }
             None => self.output.tell(&Told::alone(event)),
         }

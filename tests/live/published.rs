@@ -169,6 +169,9 @@ fn who_knows_the_containers_address_did_not_come_through_the_port() {
     let url = format!("http://{target}:5000/");
     let held = format!("exec 3<>/dev/tcp/{target}/5000; sleep 0.5; exec 3>&-");
     output(Command::new("bash").args(["-c", &held]));
+    // What this machine asks of another at a port of that number is nothing of Docker's.
+    let elsewhere = Command::new("curl").args(["-s", "http://10.88.0.2:8080/"]).status().expect("curl");
+    assert!(!elsewhere.success(), "nobody listens there");
     let client = curl(&mut Command::new("curl"), &url);
     watching.wait_for("closed", 2, |object| object["kind"] == "tcp" && object["outcome"] == "closed");
     let ended = watching.end();
@@ -178,6 +181,7 @@ fn who_knows_the_containers_address_did_not_come_through_the_port() {
     // Of one that was gone at once, no more may be said than that the port is published.
     let published = &from(&ended, client, "opened")["published"];
     assert!(published.is_null() || published["via"].is_null(), "{published}");
+    assert_eq!(ended.filter(|object| object["server"]["address"] == "10.88.0.2").len(), 0, "{}", ended.text);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use super::awaiting::Awaiting;
-use super::clients::Clients;
+use super::clients::Listening;
 use super::known::Known;
 use super::output::{Output, ended};
 use super::owners::Owners;
@@ -111,12 +111,10 @@ struct Watching {
     /// The size that was asked for, of the ring of each tap but those of lookups.
     ring: Option<usize>,
     filter: Option<CaptureFilter>,
-    /// Asked from when on something is watched that is published.
-    clients: Option<Clients>,
+    /// To the kernel, from when on something is watched that is published.
+    listening: Listening,
     /// Where a container on the host's network runs.
     owners: Option<Owners>,
-    /// Why the kernel does not tell of clients, where that was said.
-    no_clients: bool,
     plan: Plan,
     kernel: Kernel,
     sandboxes: Sandboxes,
@@ -178,9 +176,8 @@ impl Watching {
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
             filter: None,
-            clients: None,
+            listening: Listening::NotYet,
             owners: None,
-            no_clients: false,
             plan: Plan { waits: arguments.wait, ..Plan::default() },
             kernel: Kernel::default(),
             sandboxes: Sandboxes::default(),
@@ -318,7 +315,7 @@ impl Watching {
                 if let Some(event) = self.starting.hold(event)
                     && self.admits_settling(&event)
                 {
-                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
+                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.clients() });
                 }
             }
             Message::Ended(ended) => self.ended(*ended),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::super::clients::Clients;
+use super::super::clients::{Clients, Listening};
 use super::super::known::Known;
 use super::super::plan::{Content, For, Place, Wish, tap};
 use super::super::rooms::{Machine, Room, Sandboxes};
@@ -83,16 +83,16 @@ impl Watching {
     /// Listens to what the kernel tells of clients of published ports, once there are any.
     fn listen_for_clients(&mut self, directory: &Directory) {
         let is_published = self.wishes.iter().any(|wish| matches!(wish.place.content, Content::Published(_)));
-        if is_published && self.clients.is_none() && !self.no_clients {
-            match Clients::listen() {
-                Ok(clients) => self.clients = Some(clients),
+        if is_published && matches!(self.listening, Listening::NotYet) {
+            self.listening = match Clients::listen() {
+                Ok(clients) => Listening::To(clients),
                 Err(why) => {
-                    self.no_clients = true;
                     self.messages.say(&format!("some clients of published ports stay unknown: {why}"));
+                    Listening::Refused
                 }
-            }
+            };
         }
-        if let Some(clients) = &self.clients {
+        if let Some(clients) = self.listening.clients() {
             clients.set_published(directory.containers().map(AsRef::as_ref));
         }
     }
@@ -159,7 +159,7 @@ impl Watching {
         let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
-                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
+                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.clients() });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
             // What its ring holds was let through by the filter before.

@@ -4,9 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::known::Known;
+use super::super::plan::Content;
 use super::{EVENTS, LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
+use crate::join::{Knowledge, Told, Transport};
 use crate::time::Timestamp;
+use crate::track::event::{Event, Place};
 
 impl Watching {
     /// How long after `now` there is something to tell.
@@ -19,8 +22,12 @@ impl Watching {
         let now = wall_clock();
         self.held_until = None;
         loop {
-            let joined = || self.joiner.pop(now, &Known { namer: &self.output.namer, clients: self.clients.as_ref() });
+            let joined =
+                || self.joiner.pop(now, &Known { namer: &self.output.namer, clients: self.listening.clients() });
             let Some(told) = self.next.take().or_else(joined) else { break };
+            if self.is_aside(&told) {
+                continue;
+            }
             if let Some(owners) = &self.owners {
                 let known = Known { namer: &self.output.namer, clients: None };
                 for (socket, container) in owners.of_event(&told.event, &known) {
@@ -43,12 +50,38 @@ impl Watching {
         }
     }
 
+    /// Whether only the tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
+    /// also what this machine itself asks of others.
+    fn is_aside(&self, told: &Told<'_>) -> bool {
+        let is_for_clients = |place: Place| {
+            self.taps.get(&place.tap).is_some_and(|tap| matches!(tap.place.content, Content::Published(_)))
+        };
+        let event = &told.event;
+        if !is_for_clients(event.place()) || !told.hops.iter().all(|hop| is_for_clients(hop.place)) {
+            return false;
+        }
+        let known = Known { namer: &self.output.namer, clients: None };
+        let service = match event {
+            Event::Connection(connection) => {
+                known.service_at_host(Transport::Tcp, connection.ends.server, connection.place, connection.first.at)
+            }
+            Event::Datagrams(datagrams) => {
+                known.service_at_host(Transport::Udp, datagrams.ends.server, datagrams.place, datagrams.first.at)
+            }
+            _ => None,
+        };
+        // A filter on packets is about what is watched; no client's packets have been through it.
+        service.is_none() || self.filter.is_some()
+    }
+
     /// Tells what is left, at the end.
     pub(super) fn tell_rest(&mut self) {
         loop {
-            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer, clients: self.clients.as_ref() });
+            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer, clients: self.listening.clients() });
             let Some(told) = self.next.take().or_else(rest) else { break };
-            self.output.tell(&told);
+            if !self.is_aside(&told) {
+                self.output.tell(&told);
+            }
         }
     }
 
