@@ -15,7 +15,8 @@ pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
 #[command(name = "bridgetap", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "\
 Habits from tcpdump work: `bridgetap -i docker0` is `bridgetap watch if:docker0`, \
-and `bridgetap -r FILE` is `bridgetap replay FILE`.")]
+and `bridgetap -r FILE` is `bridgetap replay FILE`. An expression goes behind --filter: \
+`bridgetap -i docker0 --filter 'icmp'`.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -31,7 +32,7 @@ pub enum Command {
     /// on it: a lookup of a container's name never crosses the bridge. Watching a container means every interface in its
     /// network namespace. docs/targets.md says what is tapped for each kind of network.
     Watch(Watch),
-    /// Tell the same from capture files: pcap, pcapng, either gzipped.
+    /// Show the same log from capture files: pcap or pcapng, gzipped or not.
     Replay(Replay),
     /// Show Docker's networks, and on each its containers with their addresses, veths, aliases and published ports.
     ///
@@ -127,7 +128,7 @@ pub struct Output {
     /// Which events to show. First of the fields that clap fills, since it looks at the others' places.
     #[command(flatten)]
     pub events: EventFilters,
-    /// Only these packets: tcpdump's pcap-filter(7), in which containers, networks and compose services may be named:
+    /// Only these packets: tcpdump's pcap-filter(7), in which containers, networks and Compose services may be named:
     /// 'host web and port 80'. docs/filters.md has recipes.
     #[arg(long, value_name = "EXPRESSION", help_heading = "Filters")]
     pub filter: Option<String>,
@@ -146,7 +147,7 @@ pub struct Output {
     /// Addresses instead of names.
     #[arg(short = 'n', long = "numeric", action = ArgAction::Count)]
     pub numeric: u8,
-    /// What containers are called: by their own name, by their compose service, by the alias that the client asked for,
+    /// What containers are called: by their own name, by their Compose service, by the alias that the client asked for,
     /// or as container.network.
     #[arg(long, value_name = "WHICH", default_value = "container", conflicts_with = "numeric")]
     pub names: Names,
@@ -177,7 +178,7 @@ pub struct Output {
 pub enum Names {
     /// The container's own name.
     Container,
-    /// The compose service: web, or web.2 where it has several containers.
+    /// The Compose service: web, or web.2 where it has several containers.
     Service,
     /// The name that the client asked for, a link or a network alias.
     Alias,
@@ -198,7 +199,7 @@ pub enum Color {
 
 /// Reads `30s`, `5m`, `1h30m`, `500ms`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a time; write for example 30s, 5m or 1h30m");
+    let wrong = || format!("{text:?} is not a time; write for example 10ms, 30s or 1h30m");
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = Duration::try_from(span).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }

@@ -65,7 +65,7 @@ impl Args for EventFilters {
             .arg(flag(
                 "from",
                 "NAMES",
-                "Only what these ask, open or send: containers, networks, compose services, \
+                "Only what these ask, open or send: containers, networks, Compose services, \
                 addresses, 10.0.0.0/8, web-*, host; with commas between them",
             ))
             .arg(flag("to", "NAMES", "Only what these are asked or sent"))
@@ -88,7 +88,7 @@ impl Args for EventFilters {
                     .num_args(0)
                     .default_missing_value("true")
                     .help_heading(HEADING)
-                    .help("Turns the next of these filters round: --not --kind arp,nd"),
+                    .help("Turns the next filter on events round: --not --kind arp,nd"),
             )
     }
 
@@ -179,7 +179,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn ports(text: &str) -> Result<Vec<RangeInclusive<u16>>, String> {
-    let wrong = || format!("{text:?} are no ports; write for example 80, or 80,443,8000-9000");
+    let wrong = || format!("{text:?} is no port; write for example 80, or 80,443,8000-9000");
     let port = |text: &str| text.parse::<u16>().map_err(|_| wrong());
     text.split(',')
         .map(|part| match part.split_once('-') {
@@ -240,9 +240,9 @@ mod tests {
         for (wrong, says) in [
             ("--kind pings", "possible values: arp, nd, ping"),
             ("--outcome good", "possible values: answered"),
-            ("--port 80-", "are no ports"),
-            ("--port 90-80", "are no ports"),
-            ("--port 65536", "are no ports"),
+            ("--port 80-", "is no port"),
+            ("--port 90-80", "is no port"),
+            ("--port 65536", "is no port"),
             ("--between a", "two names"),
             ("--slower-than fast", "is not a time"),
             ("--packets --slower-than 1s", "--slower-than is about exchanges"),

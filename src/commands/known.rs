@@ -94,7 +94,7 @@ impl Knowledge for Known<'_> {
     }
 
     fn is_network(&self, place: Place) -> bool {
-        self.namer.tap(place.tap).is_some_and(|tap| tap.network.is_some())
+        self.namer.network(place).is_some()
     }
 }
 

@@ -13,6 +13,9 @@ use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::{Event, Exchange, Subject};
 
+/// As many events are held for their copies; beyond it the oldest are told at once.
+pub(super) const MAX_HELD: usize = 65_536;
+
 /// Puts events together, and into the order of packet time.
 #[derive(Debug)]
 pub struct Joiner {
@@ -62,7 +65,9 @@ impl Joiner {
             self.latest = now;
         }
         while let Some(known_at) = self.groups.next_known() {
-            if !stepped_back && known_at + self.hold > now {
+            // A file whose times stand still must not be held whole.
+            let is_crowded = self.groups.held() > MAX_HELD;
+            if !stepped_back && !is_crowded && known_at + self.hold > now {
                 return None;
             }
             if let Some(told) = self.take_next(knowledge) {
@@ -125,7 +130,7 @@ impl Joiner {
             }
             Half::Whole => match proxied(&told.event, knowledge) {
                 Some(Proxied::Published { client, host }) => {
-                    by_docker_proxy(&mut told, Client { asking: client, host: Some(host), hop: None });
+                    by_docker_proxy(&mut told, Client { asking: client, host: Some(host), hops: Vec::new() });
                 }
                 proxied => {
                     told.is_direct = proxied == Some(Proxied::Direct);
@@ -179,9 +184,8 @@ fn by_docker_proxy(told: &mut Told<'_>, client: Client) {
         copies::set_ends(&mut told.event, asking, server);
     }
     told.published = client.host.map(|host| Published { host, via: Via::DockerProxy });
-    if let Some(hop) = client.hop {
-        told.hops.insert(0, hop);
-    }
+    told.hops.extend(client.hops);
+    told.hops.sort_by_key(|hop| hop.began.at);
 }
 
 /// Tells what was translated on its way by the first client and the last server.

@@ -19,6 +19,8 @@ use crate::track::event::{Event, Seen};
 
 /// How long docker-proxy may take from accepting a connection to opening its own.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
+/// Halves of one service that wait for their other halves at once; beyond it the oldest are told by themselves.
+pub(super) const MAX_WAITING: usize = 8192;
 /// How much later than a client's connection the one for it is looked for when the first is due.
 const SOON: Duration = Duration::from_millis(12);
 /// Connections through docker-proxy that are known at once; beyond it the oldest go, and their ends are told apart.
@@ -54,14 +56,14 @@ enum Role {
 }
 
 /// What is known of the client of a connection that docker-proxy opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     /// Who asked; without a port where only the address is certain, and `None` where not even that is.
     pub asking: Option<Endpoint>,
     /// What the client asked for; `None` where that is not certain.
     pub host: Option<Endpoint>,
-    /// Where the client's own connection was seen.
-    pub hop: Option<Hop>,
+    /// Where the client's own connection was seen; nothing where it is not certain which one that is.
+    pub hops: Vec<Hop>,
 }
 
 impl Client {
@@ -163,6 +165,9 @@ impl Services {
             let inner = &mut self.waiting.entry(service).or_default().inner;
             let behind = inner.partition_point(|other| other.at <= first.at);
             inner.insert(behind, Opened { connection: found, at: first.at });
+            if inner.len() > MAX_WAITING {
+                inner.pop_front();
+            }
         } else if let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at) {
             self.remember(found, &service);
             let accepted =
@@ -170,6 +175,9 @@ impl Services {
             let outer = &mut self.waiting.entry(service).or_default().outer;
             let behind = outer.partition_point(|other| other.ready <= accepted.ready);
             outer.insert(behind, accepted);
+            if outer.len() > MAX_WAITING {
+                outer.pop_front();
+            }
         }
     }
 
@@ -198,7 +206,7 @@ impl Services {
         match self.roles.get(&found) {
             None | Some(Role::Single(_)) => Half::Whole,
             Some(Role::Outer) => Half::Outer,
-            Some(Role::Inner(client)) => Half::Inner(*client),
+            Some(Role::Inner(client)) => Half::Inner(client.clone()),
         }
     }
 
@@ -239,8 +247,11 @@ impl Waiting {
         self.shared = shared.filter(|_| accepted > 1);
         let connection = first.connection;
         let client = match shared {
-            None => Client { asking: Some(connection.client), host: Some(connection.server), hop: Some(first.hop) },
-            Some(Shared { address, host }) => Client { asking: address.map(Endpoint::host), host, hop: None },
+            None => {
+                let hops = groups.get(first.group).map_or_else(|| vec![first.hop], |group| group.hops.clone());
+                Client { asking: Some(connection.client), host: Some(connection.server), hops }
+            }
+            Some(Shared { address, host }) => Client { asking: address.map(Endpoint::host), host, hops: Vec::new() },
         };
         Some((connection, client))
     }

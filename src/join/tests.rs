@@ -412,6 +412,18 @@ fn a_server_that_never_answered_explains_a_lookup_that_failed() {
 }
 
 #[test]
+fn a_file_whose_times_stand_still_is_not_held_whole() {
+    let mut joiner = Joiner::new(HOLD);
+    let mut told = 0;
+    for number in 0..70_000_u64 {
+        let pinged = Exchange { request: seen(5, number + 1), ..exchange(BRIDGE, 5, Some(5), ping(number as u16)) };
+        joiner.push(Box::new(Event::Exchange(pinged)), &World);
+        told += usize::from(joiner.pop(at(5), &World).is_some());
+    }
+    assert_eq!((joiner.len(), told), (joiner::MAX_HELD, 70_000 - joiner::MAX_HELD));
+}
+
+#[test]
 fn what_is_remembered_is_bounded() {
     let mut joiner = Joiner::new(Duration::ZERO);
     for number in 0..100_000_u64 {

@@ -83,7 +83,7 @@ pub(super) fn hops<'a>(told: &Told<'_>, namer: &'a Namer) -> Vec<HopObject<'a>> 
     let object = |hop: &Hop| {
         let tap = namer.tap(hop.place.tap);
         HopObject {
-            network: tap.and_then(|tap| tap.network.as_deref()),
+            network: namer.network(hop.place),
             interface: tap.map_or("", |tap| &tap.interface),
             interface_index: Some(hop.place.if_index).filter(|&index| index > 0),
             namespace: tap.and_then(|tap| tap.namespace.as_deref()),
@@ -106,7 +106,7 @@ pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> f
         match tap {
             Some(tap) => {
                 out.push_str(&escape(namer.interface(hop.place).unwrap_or(&tap.interface)));
-                for of in [&tap.namespace, &tap.network].into_iter().flatten() {
+                for of in [tap.namespace.as_deref(), namer.network(hop.place)].into_iter().flatten() {
                     write!(out, " of {}", escape(of))?;
                 }
             }

@@ -122,7 +122,7 @@ impl Words<'_> {
                 if exchange.tries > 1 { write!(self.out, " (try {})", exchange.tries) } else { Ok(()) }
             }
             Outcome::Failed(Some(error)) => self.icmp_error(&error, exchange.known_at),
-            Outcome::Unanswered(why) => self.no_answer(why, exchange.tries, exchange.waited),
+            Outcome::Unanswered(why) => self.no_answer(why, "--max-pending", exchange.tries, exchange.waited),
         }
     }
 
@@ -157,7 +157,7 @@ impl Words<'_> {
         write!(self.out, ", says {}", from.name)
     }
 
-    fn no_answer(&mut self, why: Missing, tries: u32, waited: Duration) -> fmt::Result {
+    fn no_answer(&mut self, why: Missing, limit: &str, tries: u32, waited: Duration) -> fmt::Result {
         self.out.push_str("no answer");
         if tries > 1 {
             write!(self.out, " after {tries} tries")?;
@@ -166,7 +166,7 @@ impl Words<'_> {
         match why {
             Missing::TimedOut => Ok(()),
             Missing::CaptureEnded => self.out.write_str(", then the capture ended"),
-            Missing::TableFull => self.out.write_str(", then it was forgotten (see --max-pending)"),
+            Missing::TableFull => write!(self.out, ", then it was forgotten (see {limit})"),
         }
     }
 
@@ -194,11 +194,11 @@ impl Words<'_> {
             Stage::Failed(error) => self.icmp_error(&error, *known_at),
             Stage::Unanswered(why) => {
                 self.out.push_str("SYN → ");
-                self.no_answer(why, handshake.tries, waited)
+                self.no_answer(why, "--max-flows", handshake.tries, waited)
             }
             Stage::HalfOpen(why) => {
                 self.out.push_str("half-open, SYN-ACK → ");
-                self.no_answer(why, 1, waited)
+                self.no_answer(why, "--max-flows", 1, waited)
             }
             Stage::StillOpen(why) => {
                 self.out.push_str(remaining(why));

@@ -15,6 +15,7 @@ use super::super::tap::{Ended, Opening, Wanted, spawn};
 use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::interfaces::interfaces;
+use crate::capture::live::ANY;
 use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId, wall_clock};
 use crate::docker::Directory;
 use crate::filter::LOOKUPS;
@@ -76,7 +77,9 @@ impl Watching {
             }
         }
         self.listen_for_clients(directory);
-        self.joiner.set_hold(if self.taps.len() > 1 { HOLD } else { Duration::ZERO });
+        // A tap of all interfaces sees a packet on each.
+        let is_alone = self.taps.len() <= 1 && !self.taps.values().any(|tap| tap.place.interface == ANY);
+        self.joiner.set_hold(if is_alone { Duration::ZERO } else { HOLD });
         Ok(failed)
     }
 
