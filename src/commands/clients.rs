@@ -133,6 +133,10 @@ fn hear(heard: &Mutex<Heard>, translation: Translation, proxies: Option<&mut Doc
         let mut heard = lock(heard);
         let is_new = translation.state != State::Destroyed && !translation.is_translated();
         heard.translations.insert(translation);
+        // Its ports were another connection's before.
+        if is_new && let Some(before) = heard.reached.get_mut(&key) {
+            *before = Reached::Gone;
+        }
         is_new && heard.services.contains(&(key.0, key.1.destination))
     };
     let Some(proxies) = proxies.filter(|_| is_asked) else { return };

@@ -6,7 +6,7 @@ use super::known::Known;
 use crate::decode::message::Endpoint;
 use crate::docker::{ContainerId, Directory};
 use crate::host::{LocalSockets, Protocol};
-use crate::track::event::{Connection, Datagrams, Ends, Event};
+use crate::track::event::{Connection, DatagramStage, Datagrams, Ends, Event, Stage};
 
 /// How often the sockets are looked at: each look takes some milliseconds.
 const EVERY: Duration = Duration::from_secs(5);
@@ -53,8 +53,14 @@ impl Owners {
         }
     }
 
-    /// The ends of an event that are sockets of such containers.
-    pub fn of_event(&self, event: &Event<'_>, known: &Known<'_>) -> Vec<(Endpoint, ContainerId)> {
+    /// The ends of an event that are sockets of the host, and whose they are. What begins with a socket that is no
+    /// container's takes it from the one that had the port before.
+    pub fn of_event(&self, event: &Event<'_>, known: &Known<'_>) -> Vec<(Endpoint, Option<ContainerId>)> {
+        let begins = match event {
+            Event::Connection(connection) => connection.stage == Stage::Opened,
+            Event::Datagrams(datagrams) => datagrams.stage == DatagramStage::Began,
+            _ => false,
+        };
         let (protocol, Ends { client, server, .. }) = match event {
             Event::Connection(Connection { ends, .. }) => (Protocol::Tcp, ends),
             Event::Datagrams(Datagrams { ends, .. }) => (Protocol::Udp, ends),
@@ -63,8 +69,8 @@ impl Owners {
         let place = event.place();
         let owned = |end: &Endpoint| {
             let port = end.port.filter(|_| known.is_host(end.address, place))?;
-            let id = self.sockets.owner(protocol, end.address, port)?;
-            Some((*end, ContainerId(id.into())))
+            let owner = self.sockets.owner(protocol, end.address, port).map(|id| ContainerId(id.into()));
+            (begins || owner.is_some()).then_some((*end, owner))
         };
         [client, server].into_iter().filter_map(owned).collect()
     }

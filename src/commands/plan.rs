@@ -12,17 +12,28 @@ use crate::docker::{Binding, Container, Directory, Network, NetworkId, Protocol}
 
 /// Published ports that are looked at on the host's interfaces; with more, clients are told by connection tracking and
 /// docker-proxy's sockets only: each port makes the kernel's filter longer, and the filter runs for every packet.
-const MAX_PUBLISHED: usize = 128;
+pub(super) const MAX_PUBLISHED: usize = 128;
+
+/// The published ports of what is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ports {
+    /// There are none.
+    None,
+    /// Packets to and from them, in the syntax of pcap-filter(7).
+    Filter(String),
+    /// So many that they are not looked at on the host's interfaces: more than [`MAX_PUBLISHED`].
+    TooMany(usize),
+}
 
 /// What is looked at on an interface.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Content {
     /// Everything.
     All,
     /// The lookups that a container sends to Docker's name service.
     Lookups,
-    /// What clients send to published ports of the host, by this filter.
-    Published(Arc<str>),
+    /// What clients send to published ports of the host.
+    Published,
 }
 
 /// What a tap is on.
@@ -193,6 +204,26 @@ impl Plan {
         })
     }
 
+    /// The published ports of the containers that are watched.
+    pub fn published(&self, directory: &Directory) -> Ports {
+        let ports = |binding: &Binding| match binding.protocol {
+            Protocol::Tcp => Some(("tcp", binding.host_port)),
+            Protocol::Udp => Some(("udp", binding.host_port)),
+            Protocol::Sctp => None,
+        };
+        let containers = directory.containers().filter(|container| self.shows(container, directory));
+        let ports: BTreeSet<_> =
+            containers.flat_map(|container| container.published.iter().filter_map(ports)).collect();
+        match ports.len() {
+            0 => Ports::None,
+            1..=MAX_PUBLISHED => {
+                let tests: Vec<_> = ports.iter().map(|(protocol, port)| format!("{protocol} port {port}")).collect();
+                Ports::Filter(tests.join(" or "))
+            }
+            many => Ports::TooMany(many),
+        }
+    }
+
     /// Whether packets of a container are shown.
     fn shows(&self, container: &Container, directory: &Directory) -> bool {
         let is_on = |network: &NetworkId| container.endpoints.iter().any(|endpoint| endpoint.network == *network);
@@ -228,7 +259,9 @@ impl Plan {
             wishing.why = For::Everything;
             bridges(directory).for_each(|network| wishing.network(network));
         }
-        wishing.published(self);
+        if matches!(self.published(directory), Ports::Filter(_)) {
+            wishing.published();
+        }
         let mut seen = HashSet::new();
         let mut wishes = wishing.wishes;
         wishes.retain(|wish| seen.insert(wish.place.clone()));
@@ -280,11 +313,8 @@ impl Wishing<'_> {
 
     /// The ports of the host by which containers that are watched are reached: the bridge shows only what docker-proxy or
     /// the kernel made of it. All interfaces are looked at, because a client may be anywhere.
-    fn published(&mut self, plan: &Plan) {
-        let containers = self.directory.containers().filter(|container| plan.shows(container, self.directory));
-        let Some(filter) = published_filter(containers) else { return };
-        let content = Content::Published(filter.into());
-        let place = Place { room: Room::Host, interface: ANY.to_owned(), content };
+    fn published(&mut self) {
+        let place = Place { room: Room::Host, interface: ANY.to_owned(), content: Content::Published };
         self.wishes.push(Wish { place, path: None, tap: tap(ANY, None, None), why: For::Everything });
     }
 
@@ -345,19 +375,6 @@ impl Wishing<'_> {
             }
         }
     }
-}
-
-/// Packets to and from the published ports of `containers`, in the syntax of pcap-filter(7); nothing where there are none,
-/// or more than [`MAX_PUBLISHED`].
-fn published_filter<'a>(containers: impl Iterator<Item = &'a Arc<Container>>) -> Option<String> {
-    let ports = |binding: &Binding| match binding.protocol {
-        Protocol::Tcp => Some(("tcp", binding.host_port)),
-        Protocol::Udp => Some(("udp", binding.host_port)),
-        Protocol::Sctp => None,
-    };
-    let ports: BTreeSet<_> = containers.flat_map(|container| container.published.iter().filter_map(ports)).collect();
-    let tests: Vec<_> = ports.iter().map(|(protocol, port)| format!("{protocol} port {port}")).collect();
-    (1..=MAX_PUBLISHED).contains(&tests.len()).then(|| tests.join(" or "))
 }
 
 /// The description of a tap.

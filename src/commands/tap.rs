@@ -65,6 +65,8 @@ pub(super) struct Wanted {
     pub filter: Option<LiveFilter>,
     /// How often to look for what is overdue while nothing comes.
     pub idle: Duration,
+    /// Its packets are among those that `-c` counts.
+    pub counts: bool,
 }
 
 /// A tap that is being opened on its thread.
@@ -91,14 +93,14 @@ pub(super) fn spawn(
     sender: Sender<Message>,
     shared: Arc<Shared>,
 ) -> Result<Opening, Error> {
-    let (id, name) = (wanted.id, wanted.tap.interface.clone());
+    let (id, counts, name) = (wanted.id, wanted.counts, wanted.tap.interface.clone());
     let (tell, opened) = bounded(1);
     let work = move || match open(wanted, stop) {
         Ok(live) => {
             let tap = live.tap(id).cloned();
             let unknown = || Error::Io { name: String::new(), source: std::io::Error::other("a tap without a name") };
             if tell.send(tap.ok_or_else(unknown)).is_ok() {
-                Following { live, id, sender, shared, undecoded: 0 }.run();
+                Following { live, id, sender, shared, undecoded: 0, counts }.run();
             }
         }
         // Whoever waits for it is there.
@@ -111,7 +113,7 @@ pub(super) fn spawn(
 }
 
 fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
-    let Wanted { id, tap, namespace, options, filter, idle } = wanted;
+    let Wanted { id, tap, namespace, options, filter, idle, .. } = wanted;
     let namespace = namespace.map(|path| Namespace::open(&path)).transpose()?;
     namespace.as_ref().map_or(Ok(()), Namespace::enter)?;
     let mut live = LiveTap::open_here(tap, id, namespace, &options, stop)?;
@@ -126,6 +128,8 @@ struct Following {
     sender: Sender<Message>,
     shared: Arc<Shared>,
     undecoded: u64,
+    /// As in [`Wanted`].
+    counts: bool,
 }
 
 impl Following {
@@ -151,7 +155,7 @@ impl Following {
     }
 
     fn follow(&mut self, tracker: &mut Tracker) -> Result<(), Error> {
-        let Self { live, sender, shared, undecoded, .. } = self;
+        let Self { live, sender, shared, undecoded, counts, .. } = self;
         let mut words = String::new();
         let mut tell = |event: Event<'_>| {
             if sender.try_send(Message::Event(Box::new(event.into_owned()))).is_err() {
@@ -161,7 +165,7 @@ impl Following {
         loop {
             match live.next()? {
                 Next::Frame(frame, _) => {
-                    if shared.packets.fetch_add(1, Ordering::Relaxed) >= shared.count {
+                    if *counts && shared.packets.fetch_add(1, Ordering::Relaxed) >= shared.count {
                         return Ok(());
                     }
                     if !decode::supports(frame.link) {

@@ -8,6 +8,7 @@ use ahash::AHashMap;
 
 use super::Hop;
 use super::copies::{self, Key, WINDOW};
+use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::Event;
 
@@ -16,6 +17,15 @@ use crate::track::event::Event;
 pub(super) const MEMORY: Duration = Duration::from_secs(7);
 /// So many told events are remembered; beyond it the oldest go, and a late copy of theirs is told again.
 pub(super) const MAX_REMEMBERED: usize = 65_536;
+
+/// So many groups of one key are looked through for the one that an event belongs to: as many as a burst of equal packets
+/// has on one tap before another gives its copies.
+const MAX_OF_A_KEY: usize = 256;
+/// Places at which one event is seen at most; beyond it, it is told as another one.
+const MAX_HOPS: usize = 64;
+
+/// The ends of an event, client first.
+type Ends = (Endpoint, Endpoint);
 
 /// The number of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +36,8 @@ pub(super) struct GroupId(u64);
 #[expect(clippy::vec_box, reason = "events come in boxes, and most groups have one")]
 pub(super) struct Group {
     key: Key,
+    /// Before they were translated.
+    ends: Ends,
     moment: Option<Timestamp>,
     /// Empty once it was told.
     pub members: Vec<Box<Event<'static>>>,
@@ -33,6 +45,8 @@ pub(super) struct Group {
     pub hops: Vec<Hop>,
     /// It is part of another's story.
     pub taken: bool,
+    /// That has it by now.
+    pub is_collected: bool,
 }
 
 impl Group {
@@ -51,7 +65,8 @@ impl Group {
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     by_id: AHashMap<GroupId, Group>,
-    by_key: AHashMap<Key, GroupId>,
+    /// Those of one key, the oldest first.
+    by_key: AHashMap<Key, VecDeque<GroupId>>,
     /// By the time when each is known, then by arrival.
     held: BinaryHeap<Reverse<(Timestamp, GroupId)>>,
     told: VecDeque<(Timestamp, GroupId)>,
@@ -60,12 +75,9 @@ pub(super) struct Groups {
 
 impl Groups {
     /// Puts an event to its copies. `Some` is the number of the group that it began.
-    pub fn put(&mut self, key: Key, event: Box<Event<'static>>) -> Option<GroupId> {
+    pub fn put(&mut self, key: Key, ends: Ends, event: Box<Event<'static>>) -> Option<GroupId> {
         let (hop, moment) = (copies::hop(&event), copies::moment(&event));
-        if let Some(group) = self.by_key.get(&key).and_then(|id| self.by_id.get_mut(id))
-            && is_near(group.moment, moment)
-            && !group.hops.iter().any(|other| other.place == hop.place)
-        {
+        if let Some(group) = self.group_of(&key, ends, &hop, moment).and_then(|id| self.by_id.get_mut(&id)) {
             // One that was told already is told by that.
             if !group.is_told() {
                 group.members.push(event);
@@ -76,10 +88,30 @@ impl Groups {
         let id = GroupId(self.next);
         self.next += 1;
         let known_at = event.known_at();
-        self.by_key.insert(key, id);
+        let same = self.by_key.entry(key).or_default();
+        same.push_back(id);
+        if same.len() > MAX_OF_A_KEY {
+            same.pop_front();
+        }
         self.held.push(Reverse((known_at, id)));
-        self.by_id.insert(id, Group { key, moment, members: vec![event], hops: vec![hop], taken: false });
+        self.by_id.insert(
+            id,
+            Group { key, ends, moment, members: vec![event], hops: vec![hop], taken: false, is_collected: false },
+        );
         Some(id)
+    }
+
+    /// The group that an event is a copy of: with the same ends if there is one, and the oldest of several.
+    fn group_of(&self, key: &Key, ends: Ends, hop: &Hop, moment: Option<Timestamp>) -> Option<GroupId> {
+        let of_key = self.by_key.get(key)?.iter().filter_map(|id| Some((*id, self.by_id.get(id)?)));
+        let fits = |group: &Group| {
+            is_near(group.moment, moment)
+                && group.hops.len() < MAX_HOPS
+                && !group.hops.iter().any(|other| other.place == hop.place)
+        };
+        let mut found = of_key.filter(|(_, group)| fits(group));
+        let translated = found.clone().find(|(_, group)| may_be_translated(group.ends, ends));
+        found.find(|(_, group)| group.ends == ends).or(translated).map(|(id, _)| id)
     }
 
     /// The group of that number, while it is remembered.
@@ -122,11 +154,20 @@ impl Groups {
             }
             self.told.pop_front();
             let Some(group) = self.by_id.remove(&id) else { continue };
-            if self.by_key.get(&group.key) == Some(&id) {
+            let Some(same) = self.by_key.get_mut(&group.key) else { continue };
+            same.retain(|other| *other != id);
+            if same.is_empty() {
                 self.by_key.remove(&group.key);
             }
         }
     }
+}
+
+/// Whether one may be the other after DNAT, which leaves the client, or after masquerade, which leaves the server. Who scans
+/// the ports of one host may use one sequence number for all: only the port differs then.
+fn may_be_translated(one: Ends, other: Ends) -> bool {
+    let is_dnat = one.0 == other.0 && one.1.address != other.1.address;
+    is_dnat || one.1 == other.1
 }
 
 fn is_near(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {

@@ -49,7 +49,7 @@ impl Joiner {
     pub fn push(&mut self, event: Box<Event<'static>>, knowledge: &dyn Knowledge) {
         let ends = original(&event, knowledge).unwrap_or_else(|| copies::ends(&event));
         let key = copies::key(&event, ends, &self.hasher);
-        if let Some(group) = self.groups.put(key, event) {
+        if let Some(group) = self.groups.put(key, ends, event) {
             let Self { groups, lookups, services, .. } = self;
             let Some(event) = groups.get(group).and_then(|group| group.members.first()) else { return };
             lookups.note(event, group);

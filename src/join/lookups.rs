@@ -19,6 +19,9 @@ const MEMORY: Duration = super::groups::MEMORY;
 /// Lookups that are remembered; beyond it the oldest go, and their forwarded questions are told by themselves.
 pub(super) const MAX_LOOKUPS: usize = 65_536;
 
+/// Lookups of the same question that are looked through for the one that belongs to another.
+const MAX_LOOKED_AT: usize = 64;
+
 /// A lookup that was seen.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
@@ -136,10 +139,10 @@ fn collect(due: &Asked, outside: &VecDeque<Asked>, groups: &mut Groups, knowledg
     let mut forwarded = Forwarded::default();
     for asked in latest(outside, due.began).filter(|asked| is_forwarded(due, asked, knowledge)) {
         let Some(group) = groups.get_mut(asked.group) else { continue };
-        if group.is_told() && !group.taken {
+        if group.is_told() && !group.taken || group.is_collected {
             continue;
         }
-        group.taken = true;
+        (group.taken, group.is_collected) = (true, true);
         forwarded.hops.extend(&group.hops);
         if asked.answered || forwarded.upstream.is_none() {
             forwarded.upstream = Some(asked.server);
@@ -150,7 +153,7 @@ fn collect(due: &Asked, outside: &VecDeque<Asked>, groups: &mut Groups, knowledg
 
 /// Those that ended after `since`, the latest first; the order of the list is exact to the hold.
 fn latest(list: &VecDeque<Asked>, since: Timestamp) -> impl Iterator<Item = &Asked> {
-    list.iter().rev().take_while(move |asked| asked.ended + HOLD >= since)
+    list.iter().rev().take_while(move |asked| asked.ended + HOLD >= since).take(MAX_LOOKED_AT)
 }
 
 /// Whether `outside` was asked while `inside` waited, by the same container or by the host in its stead.

@@ -15,12 +15,15 @@ use super::groups::{Group, GroupId, Groups};
 use super::{Hop, Knowledge, Proxied, Service, Transport, copies};
 use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
-use crate::track::event::{Event, Seen};
+use crate::track::event::{DatagramStage, Datagrams, Event, Seen};
 
 /// How long docker-proxy may take from accepting a connection to opening its own.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
 /// Halves of one service that wait for their other halves at once; beyond it the oldest are told by themselves.
 pub(super) const MAX_WAITING: usize = 8192;
+/// Datagrams between the same ports so much later are others: docker-proxy closes its socket 90 s after the last
+/// (`UDPConnTrackTimeout`), and a flow ends after 30 s.
+const ANEW: Duration = Duration::from_secs(30);
 /// How much later than a client's connection the one for it is looked for when the first is due.
 const SOON: Duration = Duration::from_millis(12);
 /// Connections through docker-proxy that are known at once; beyond it the oldest go, and their ends are told apart.
@@ -117,8 +120,15 @@ struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Services {
     waiting: AHashMap<Service, Waiting>,
-    roles: AHashMap<Connection, Role>,
+    roles: AHashMap<Connection, Noted>,
     order: VecDeque<Connection>,
+}
+
+/// What a connection is, and when it was seen first.
+#[derive(Debug)]
+struct Noted {
+    at: Timestamp,
+    role: Role,
 }
 
 /// What becomes of an event of a connection that is due.
@@ -144,11 +154,12 @@ pub(super) fn connection(event: &Event<'_>) -> Option<(Connection, Seen)> {
     Some((Connection { source, transport, client, server, sequence }, first))
 }
 
-/// When the other side could know of a connection: at the end of its handshake.
-fn ready(event: &Event<'_>, first: Timestamp) -> Timestamp {
+/// When docker-proxy could know of a connection: at the end of its handshake, or with the first datagram.
+fn ready(event: &Event<'_>) -> Option<Timestamp> {
     match event {
-        Event::Connection(connection) => connection.handshake.syn_ack.map_or(first, |syn_ack| syn_ack.at),
-        _ => first,
+        Event::Connection(connection) => connection.handshake.ack.map(|ack| ack.at),
+        Event::Datagrams(datagrams) => Some(datagrams.first.at),
+        _ => None,
     }
 }
 
@@ -156,22 +167,27 @@ impl Services {
     /// Looks at an event that is new, whether it is half of something.
     pub fn note(&mut self, event: &Event<'_>, group: GroupId, knowledge: &dyn Knowledge) {
         let Some((found, first)) = connection(event) else { return };
-        if self.roles.contains_key(&found) {
-            return;
+        if let Some(noted) = self.roles.get(&found) {
+            // The same datagrams at another tap, or much later other ones between the same ports.
+            let is_again = matches!(event, Event::Datagrams(Datagrams { stage: DatagramStage::Began, .. }));
+            if !is_again || first.at.since(noted.at) < ANEW {
+                return;
+            }
         }
         let (place, ends) = (event.place(), (found.client, found.server));
         if let Some(service) = knowledge.service_from_host(found.transport, ends, place, first.at) {
-            self.remember(found, &service);
+            self.remember(found, first.at, &service);
             let inner = &mut self.waiting.entry(service).or_default().inner;
             let behind = inner.partition_point(|other| other.at <= first.at);
             inner.insert(behind, Opened { connection: found, at: first.at });
             if inner.len() > MAX_WAITING {
                 inner.pop_front();
             }
-        } else if let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at) {
-            self.remember(found, &service);
-            let accepted =
-                Accepted { connection: found, group, ready: ready(event, first.at), hop: copies::hop(event) };
+        } else if let Some(ready) = ready(event)
+            && let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at)
+        {
+            self.remember(found, first.at, &service);
+            let accepted = Accepted { connection: found, group, ready, hop: copies::hop(event) };
             let outer = &mut self.waiting.entry(service).or_default().outer;
             let behind = outer.partition_point(|other| other.ready <= accepted.ready);
             outer.insert(behind, accepted);
@@ -186,8 +202,11 @@ impl Services {
         self.roles.len() + self.waiting.values().map(|halves| halves.inner.len() + halves.outer.len()).sum::<usize>()
     }
 
-    fn remember(&mut self, connection: Connection, service: &Service) {
-        self.roles.insert(connection, Role::Single(service.clone()));
+    fn remember(&mut self, connection: Connection, at: Timestamp, service: &Service) {
+        let role = Role::Single(service.clone());
+        if self.roles.insert(connection, Noted { at, role }).is_some() {
+            return;
+        }
         self.order.push_back(connection);
         if self.order.len() > MAX_CONNECTIONS
             && let Some(oldest) = self.order.pop_front()
@@ -198,12 +217,12 @@ impl Services {
 
     /// What an event that is due is told as.
     pub fn resolve(&mut self, event: &Event<'_>, groups: &Groups) -> Half {
-        let Some((found, first)) = connection(event) else { return Half::Whole };
-        if let Some(Role::Single(service)) = self.roles.get(&found) {
+        let Some((found, _)) = connection(event) else { return Half::Whole };
+        if let Some(Noted { role: Role::Single(service), .. }) = self.roles.get(&found) {
             let service = service.clone();
-            self.match_halves(&service, first.at, groups);
+            self.match_halves(&service, event.known_at(), groups);
         }
-        match self.roles.get(&found) {
+        match self.roles.get(&found).map(|noted| &noted.role) {
             None | Some(Role::Single(_)) => Half::Whole,
             Some(Role::Outer) => Half::Outer,
             Some(Role::Inner(client)) => Half::Inner(client.clone()),
@@ -219,7 +238,7 @@ impl Services {
             if let Some((outer, client)) = halves.take_client(opened.at, groups) {
                 // One that had to go at the cap meanwhile stays forgotten.
                 for (half, role) in [(outer, Role::Outer), (opened.connection, Role::Inner(client))] {
-                    roles.entry(half).and_modify(|known| *known = role);
+                    roles.entry(half).and_modify(|known| known.role = role);
                 }
             }
         }

@@ -412,6 +412,64 @@ fn a_server_that_never_answered_explains_a_lookup_that_failed() {
 }
 
 #[test]
+fn bursts_of_two_taps_find_their_copies() {
+    let burst = |place| (0..20).map(move |n| Event::Connection(scan(place, n, 100 + u64::from(n))));
+    let told = told(burst(BRIDGE).chain(burst(VETH)).collect());
+    assert_eq!(told.len(), 20, "{told:?}");
+    assert!(told.iter().all(|told| told.hops.len() == 2 && told.published.is_none()), "{told:?}");
+}
+
+#[test]
+fn a_scan_of_ports_with_one_sequence_number_is_no_translation() {
+    let told = told(vec![Event::Connection(scan(BRIDGE, 1, 100)), Event::Connection(scan(VETH, 2, 110))]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|told| told.published.is_none()));
+}
+
+/// A port is asked for, as nmap does: from one port, with one sequence number.
+fn scan(place: Place, port: u16, first: u64) -> Connection {
+    let refused = connection(place, (end("172.18.0.3", 60_000), end("172.18.0.2", port)), first, 4711);
+    Connection { stage: Stage::Refused, ..refused }
+}
+
+#[test]
+fn a_client_far_away_is_told_with_what_docker_proxy_opened_after_its_handshake() {
+    let mut accepted = outer(end("10.88.0.2", 1111), 8080, 100);
+    let ack = seen(60_000, 3);
+    (accepted.handshake.ack, accepted.last, accepted.known_at) = (Some(ack), ack, ack.at);
+    let told = told(vec![Event::Connection(accepted), Event::Connection(inner(3333, 60_200))]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(client(&told[0]), end("10.88.0.2", 1111));
+}
+
+#[test]
+fn datagrams_between_the_same_ports_much_later_are_of_another_client() {
+    let flow = |place, ends: (Endpoint, Endpoint), first| {
+        let began = Datagrams {
+            place,
+            ends: self::ends(ends.0, ends.1),
+            stage: DatagramStage::Began,
+            first: seen(first, first),
+            last: seen(first, first),
+            there: Direction::default(),
+            back: Direction::default(),
+            known_at: at(first),
+            nodes: Nodes::default(),
+        };
+        Event::Datagrams(began)
+    };
+    let (host, gateway) = (end("127.0.0.1", 8080), end("172.18.0.1", 39_000));
+    let container = end("172.18.0.2", 5000);
+    let told = told(vec![
+        flow(LOOPBACK, (end("127.0.0.1", 1111), host), 100),
+        flow(BRIDGE, (gateway, container), 200),
+        flow(LOOPBACK, (end("127.0.0.1", 2222), host), 200_000_100),
+        flow(BRIDGE, (gateway, container), 200_000_200),
+    ]);
+    assert_eq!(told.iter().map(client).collect::<Vec<_>>(), [end("127.0.0.1", 1111), end("127.0.0.1", 2222)]);
+}
+
+#[test]
 fn a_file_whose_times_stand_still_is_not_held_whole() {
     let mut joiner = Joiner::new(HOLD);
     let mut told = 0;

@@ -137,8 +137,8 @@ impl Namer {
         self.sources.entry(source(tap)).or_default().set_interfaces(interfaces);
     }
 
-    /// The container whose process has a socket of the host with this address and port, by the daemon's source of names.
-    pub fn set_owner(&mut self, tap: TapId, socket: Endpoint, container: ContainerId) {
+    /// The container whose process has a socket of the host with this address and port, if any, for the taps of one source.
+    pub fn set_owner(&mut self, tap: TapId, socket: Endpoint, container: Option<ContainerId>) {
         self.sources.entry(source(tap)).or_default().set_owner(socket, container);
     }
 

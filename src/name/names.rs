@@ -91,8 +91,10 @@ impl Names {
     }
 
     /// A container on the host's network has a socket with this address and port.
-    pub fn set_owner(&mut self, socket: Endpoint, container: ContainerId) {
-        *self.owners.entry(socket) = Some(container);
+    pub fn set_owner(&mut self, socket: Endpoint, container: Option<ContainerId>) {
+        if container.is_some() || self.owners.get(&socket).is_some() {
+            *self.owners.entry(socket) = container;
+        }
     }
 
     /// The container that has a socket of the host, as it was last known.

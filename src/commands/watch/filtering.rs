@@ -79,12 +79,13 @@ impl Watching {
     }
 
     fn filter_text(&self, place: &Place, tap: &Tap) -> Option<String> {
+        if place.content == Content::Published {
+            return self.ports.clone();
+        }
         let filter = self.filter.as_ref()?;
         Some(match place.content {
-            Content::All => filter.text(self.owner(tap)),
+            Content::All | Content::Published => filter.text(self.owner(tap)),
             Content::Lookups => lookups(Some(filter), self.owner(tap)),
-            // It has addresses of the host, which no name of a container fits.
-            Content::Published(_) => return None,
         })
     }
 

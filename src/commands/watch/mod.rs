@@ -123,6 +123,10 @@ struct Watching {
     /// The bridges that were there at the last look, where every one is watched: their names, and their networks' ids.
     bridges: HashMap<String, docker::NetworkId>,
     taps: HashMap<TapId, OpenTap>,
+    /// Those for clients of published ports, also after they ended: what they told may still wait.
+    client_taps: HashSet<TapId>,
+    /// The filter for them.
+    ports: Option<String>,
     /// Places that cannot be opened, or are gone: not tried again and again.
     given_up: HashSet<Place>,
     suspects: Vec<Suspect>,
@@ -184,6 +188,8 @@ impl Watching {
             wishes: Vec::new(),
             bridges: HashMap::new(),
             taps: HashMap::new(),
+            client_taps: HashSet::new(),
+            ports: None,
             given_up: HashSet::new(),
             suspects: Vec::new(),
             gone_since: None,

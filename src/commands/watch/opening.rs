@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::clients::{Clients, Listening};
 use super::super::known::Known;
-use super::super::plan::{Content, For, Place, Wish, tap};
+use super::super::plan::{Content, For, MAX_PUBLISHED, Place, Ports, Wish, tap};
 use super::super::rooms::{Machine, Room, Sandboxes};
 use super::super::tap::{Ended, Opening, Wanted, spawn};
 use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
@@ -43,6 +43,7 @@ impl Watching {
     pub(super) fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<HashSet<For>, ExitCode> {
         self.sandboxes = Sandboxes::of(directory, &self.kernel);
         self.kernel.keep(&self.sandboxes);
+        self.follow_ports(directory);
         let wishes = self.plan.wishes(directory, &self.sandboxes, &mut self.kernel);
         let places: HashSet<_> = wishes.iter().map(|wish| wish.place.clone()).collect();
         self.given_up.retain(|place| places.contains(place));
@@ -83,10 +84,26 @@ impl Watching {
         Ok(failed)
     }
 
+    /// Tells the tap for clients which ports are published by now.
+    fn follow_ports(&mut self, directory: &Directory) {
+        let Ports::Filter(ports) = self.plan.published(directory) else { return };
+        if self.ports.as_ref() != Some(&ports) {
+            let open = self.taps.values().filter(|tap| tap.place.content == Content::Published);
+            open.filter_map(|tap| tap.filter.as_ref()).for_each(|filter| filter.set(ports.clone()));
+            self.ports = Some(ports);
+        }
+    }
+
     /// Listens to what the kernel tells of clients of published ports, once there are any.
     fn listen_for_clients(&mut self, directory: &Directory) {
-        let is_published = self.wishes.iter().any(|wish| matches!(wish.place.content, Content::Published(_)));
-        if is_published && matches!(self.listening, Listening::NotYet) {
+        let published = self.plan.published(directory);
+        if let (Ports::TooMany(many), Listening::NotYet) = (&published, &self.listening) {
+            self.messages.say(&format!(
+                "{many} ports are published, and the clients of at most {MAX_PUBLISHED} are looked for on the host's \
+                 interfaces: they are known as far as the kernel tells"
+            ));
+        }
+        if published != Ports::None && matches!(self.listening, Listening::NotYet) {
             self.listening = match Clients::listen() {
                 Ok(clients) => Listening::To(clients),
                 Err(why) => {
@@ -125,7 +142,7 @@ impl Watching {
             return self.suspect(wish.place.clone(), error);
         }
         self.given_up.insert(wish.place.clone());
-        match (&wish.place.content, &wish.tap.network) {
+        match (wish.place.content, &wish.tap.network) {
             (Content::All, Some(network)) if matches!(error, Error::NoInterface { .. }) => {
                 let interface = &wish.place.interface;
                 self.messages.say(&format!(
@@ -138,7 +155,7 @@ impl Watching {
                 self.messages.say(&format!("lookups of container names stay unseen: {error}"));
             }
             (Content::Lookups, _) => {}
-            (Content::Published(_), _) => {
+            (Content::Published, _) => {
                 self.messages.say(&format!("some clients of published ports stay unknown: {error}"));
             }
         }
@@ -214,17 +231,17 @@ impl Watching {
     }
 
     /// How a tap is opened: everything by the user's options, lookups by what they take.
-    fn options(&self, content: &Content, ring: usize) -> LiveOptions {
+    fn options(&self, content: Content, ring: usize) -> LiveOptions {
         match content {
             Content::All => LiveOptions { ring_bytes: self.ring.unwrap_or(ring), ..self.options.clone() },
             Content::Lookups => {
                 LiveOptions { ring_bytes: LOOKUPS_RING, filter: Some(LOOKUPS.to_owned()), ..self.options.clone() }
             }
             // The headers tell who the client is; the rest is seen on the bridge.
-            Content::Published(filter) => LiveOptions {
+            Content::Published => LiveOptions {
                 ring_bytes: PUBLISHED_RING,
                 snap_len: PUBLISHED_SNAP_LEN.min(self.options.snap_len),
-                filter: Some(filter.to_string()),
+                filter: self.ports.clone(),
                 ..self.options.clone()
             },
         }
@@ -235,12 +252,18 @@ impl Watching {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
         let idle = match place.content {
-            Content::All | Content::Published(_) => Duration::from_millis(250),
+            Content::All | Content::Published => Duration::from_millis(250),
             Content::Lookups => Duration::from_secs(1),
         };
         let filter = self.live_filter(&place, &tap)?;
-        let options = self.options(&place.content, ring);
-        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle };
+        let options = self.options(place.content, ring);
+        let counts = place.content != Content::Published;
+        if counts {
+            self.client_taps.remove(&id)
+        } else {
+            self.client_taps.insert(id)
+        };
+        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle, counts };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.taps.insert(id, OpenTap { stop, place, filter, settling: None });
         // A long watch of many containers comes round to numbers that are free again.
@@ -272,7 +295,9 @@ impl Watching {
             self.taps.remove(&id);
             return;
         }
-        self.counters.add(&counters);
+        if !self.client_taps.contains(&id) {
+            self.counters.add(&counters);
+        }
         self.drops.kernel += drops.kernel;
         self.drops.interface += drops.interface;
         self.undecoded.extend(undecoded);

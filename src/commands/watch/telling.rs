@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::known::Known;
-use super::super::plan::Content;
 use super::{EVENTS, LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
 use crate::join::{Knowledge, Told, Transport};
@@ -53,9 +52,7 @@ impl Watching {
     /// Whether only the tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
     /// also what this machine itself asks of others.
     fn is_aside(&self, told: &Told<'_>) -> bool {
-        let is_for_clients = |place: Place| {
-            self.taps.get(&place.tap).is_some_and(|tap| matches!(tap.place.content, Content::Published(_)))
-        };
+        let is_for_clients = |place: Place| self.client_taps.contains(&place.tap);
         let event = &told.event;
         if !is_for_clients(event.place()) || !told.hops.iter().all(|hop| is_for_clients(hop.place)) {
             return false;

@@ -227,7 +227,7 @@ impl Watching {
 
     /// Whether all is gone that could be watched, and for long enough. Says so.
     pub(super) fn is_nothing_left(&mut self) -> bool {
-        let is_main = |place: &Place| !matches!(place.content, Content::Published(_));
+        let is_main = |place: &Place| place.content != Content::Published;
         let is_watching = self.taps.values().any(|tap| is_main(&tap.place));
         if is_watching || self.plan.waits || !self.suspects.is_empty() && !self.plan.is_all_gone() {
             self.gone_since = None;
