@@ -73,7 +73,9 @@ fn a_container_that_restarts_or_is_made_anew_is_watched_again() {
     ping("container_a", "container_b");
     watching.wait_for("pings after the restart", 2, pings("container_a", "container_b"));
     docker(&["rm", "-f", "container_a"]);
-    lab.run("container_a", &["--network", "my_bridge"], &[BUSYBOX, "ping", "-c", "2", "-i", "0.1", "container_b"]);
+    // The daemon is asked who it is while it still runs.
+    let pinging = "ping -c 2 -i 0.1 container_b; sleep 1";
+    lab.run("container_a", &["--network", "my_bridge"], &[BUSYBOX, "sh", "-c", pinging]);
     docker(&["wait", "container_a"]);
     assert_eq!(replies(&docker(&["logs", "container_a"])).len(), 2);
     // From its very first packet on.
