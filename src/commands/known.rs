@@ -54,7 +54,7 @@ impl Knowledge for Known<'_> {
         container.published.iter().any(publishes).then(|| service(container, port, transport))
     }
 
-    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place, _at: Timestamp) -> Option<Service> {
+    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place) -> Option<Service> {
         if !self.is_host(server.address, place) {
             return None;
         }

@@ -152,13 +152,9 @@ impl Story {
                     match self.admits(&frame, tap) {
                         Ok(true) => {
                             self.frame(&frame, tap, &mut tracker);
-                            self.log.tell_due(frame.at);
                             left -= 1;
                         }
-                        Ok(false) => {
-                            tracker.tick(frame.at, &mut self.log);
-                            self.log.tell_due(frame.at);
-                        }
+                        Ok(false) => tracker.tick(frame.at, &mut self.log),
                         Err(Unfiltered::Link(why)) => {
                             whole = false;
                             messages.say(&why);
@@ -168,6 +164,7 @@ impl Story {
                             return false;
                         }
                     }
+                    self.log.tell_due(frame.at);
                 }
                 Ok(Next::Names(block)) => self.names(&block, messages),
                 // A silent pipe: how late it is in packet time, nobody knows.
@@ -185,11 +182,16 @@ impl Story {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
+        self.finish(&tracker, &mut files, messages) && whole
+    }
+
+    /// Writes the summary, and says what went wrong. False where something did.
+    fn finish(self, tracker: &Tracker, files: &mut Merged, messages: &mut Messages) -> bool {
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let counters = tracker.counters().clone();
         let names_forgotten = self.log.output.namer.forgotten();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0, names_forgotten };
-        whole &= self.say_unknown_names(messages);
+        let known = self.say_unknown_names(messages);
         let written = ended(self.log.output.finish(&totals), messages);
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.
@@ -197,7 +199,7 @@ impl Story {
         for error in &errors {
             messages.say(&error.to_string());
         }
-        written && whole && errors.is_empty()
+        written && known && errors.is_empty()
     }
 
     /// Whether the capture filter lets a frame through.

@@ -77,7 +77,7 @@ pub trait Knowledge {
         at: Timestamp,
     ) -> Option<Service>;
     /// The service that is published as `server`, an address and port of the host.
-    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place, at: Timestamp) -> Option<Service>;
+    fn service_at_host(&self, transport: Transport, server: Endpoint, place: Place) -> Option<Service>;
     /// Whether `address`, seen at `there`, is that of the container whose namespace `inside` is in, or of the host that
     /// asks in its stead.
     fn asks_for(&self, inside: Place, there: Place, address: IpAddr, at: Timestamp) -> bool;

@@ -184,7 +184,7 @@ impl Services {
                 inner.pop_front();
             }
         } else if let Some(ready) = ready(event)
-            && let Some(service) = knowledge.service_at_host(found.transport, found.server, place, first.at)
+            && let Some(service) = knowledge.service_at_host(found.transport, found.server, place)
         {
             self.remember(found, first.at, &service);
             let accepted = Accepted { connection: found, group, ready, hop: copies::hop(event) };

@@ -36,7 +36,7 @@ impl Knowledge for World {
         (ends.0.address == address("172.18.0.1") && ends.1 == end("172.18.0.2", 5000)).then(|| service(transport))
     }
 
-    fn service_at_host(&self, transport: Transport, server: Endpoint, _: Place, _: Timestamp) -> Option<Service> {
+    fn service_at_host(&self, transport: Transport, server: Endpoint, _: Place) -> Option<Service> {
         let is_host = server.address.is_loopback() || server.address == address("10.88.0.1");
         (is_host && matches!(server.port, Some(8080 | 8081))).then(|| service(transport))
     }

@@ -34,7 +34,7 @@ const ANY: u32 = 3;
 const ETH0: u32 = 4;
 const INSIDE: u32 = 5;
 
-fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
+pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
     Tap {
         interface: interface.to_owned(),
         network: network.map(str::to_owned),

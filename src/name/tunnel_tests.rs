@@ -1,5 +1,5 @@
+use super::tests::tap;
 use super::*;
-use crate::capture::LinkType;
 use crate::decode::Vni;
 use crate::docker::read_snapshot;
 
@@ -17,15 +17,6 @@ const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","
    "endpoints":[{"network":"aa","addresses":["172.18.7.7"],"mac":null,"aliases":[]}],"published":[]},
   {"id":"c2","name":"ov_a","image":"busybox","project":null,"service":null,
    "endpoints":[{"network":"ov","addresses":["172.18.0.5"],"mac":"02:42:ac:12:00:05","aliases":[]}],"published":[]}]}"#;
-
-fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
-    Tap {
-        interface: interface.to_owned(),
-        network: network.map(str::to_owned),
-        namespace: namespace.map(str::to_owned),
-        link: LinkType::ETHERNET,
-    }
-}
 
 /// Tap 0 is `my_bridge`, tap 1 the `lo` of `container_a`, tap 2 the other network.
 fn namer(numeric: bool) -> Namer {

@@ -99,7 +99,7 @@ impl Knowledge for Nothing {
     fn service_from_host(&self, _: Transport, _: (Endpoint, Endpoint), _: Place, _: Timestamp) -> Option<Service> {
         None
     }
-    fn service_at_host(&self, _: Transport, _: Endpoint, _: Place, _: Timestamp) -> Option<Service> {
+    fn service_at_host(&self, _: Transport, _: Endpoint, _: Place) -> Option<Service> {
         None
     }
     fn asks_for(&self, _: Place, _: Place, _: IpAddr, _: Timestamp) -> bool {

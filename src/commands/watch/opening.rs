@@ -29,13 +29,13 @@ const ALL_RINGS: usize = 96 << 20;
 /// The largest and the smallest of them.
 const LARGEST_RING: usize = 32 << 20;
 const SMALLEST_RING: usize = 1 << 20;
-/// How long the daemon may take to say why an interface is gone.
 /// How long packets may come out of a ring that were let through by the filter before.
 const SETTLING: Duration = Duration::from_millis(500);
 /// The ring for clients of published ports: their headers only.
 const PUBLISHED_RING: usize = 2 << 20;
 /// Bytes of their packets that are looked at: the longest headers of cooked frames, IPv6 and TCP.
 const PUBLISHED_SNAP_LEN: u32 = 192;
+/// How long the daemon may take to say why an interface is gone.
 const EXPLAINING: Duration = Duration::from_secs(1);
 
 impl Watching {
@@ -43,7 +43,8 @@ impl Watching {
     pub(super) fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<HashSet<For>, ExitCode> {
         self.sandboxes = Sandboxes::of(directory, &self.kernel);
         self.kernel.keep(&self.sandboxes);
-        self.follow_ports(directory);
+        let published = self.plan.published(directory);
+        self.follow_ports(&published);
         let wishes = self.plan.wishes(directory, &self.sandboxes, &mut self.kernel);
         let places: HashSet<_> = wishes.iter().map(|wish| wish.place.clone()).collect();
         self.given_up.retain(|place| places.contains(place));
@@ -77,7 +78,7 @@ impl Watching {
                 self.tell_new_tap(&wish, was_known.contains(&wish.place.room));
             }
         }
-        self.listen_for_clients(directory);
+        self.listen_for_clients(&published, directory);
         // A tap of all interfaces sees a packet on each.
         let is_alone = self.taps.len() <= 1 && !self.taps.values().any(|tap| tap.place.interface == ANY);
         self.joiner.set_hold(if is_alone { Duration::ZERO } else { HOLD });
@@ -85,25 +86,24 @@ impl Watching {
     }
 
     /// Tells the tap for clients which ports are published by now.
-    fn follow_ports(&mut self, directory: &Directory) {
-        let Ports::Filter(ports) = self.plan.published(directory) else { return };
-        if self.ports.as_ref() != Some(&ports) {
+    fn follow_ports(&mut self, published: &Ports) {
+        let Ports::Filter(ports) = published else { return };
+        if self.ports.as_ref() != Some(ports) {
             let open = self.taps.values().filter(|tap| tap.place.content == Content::Published);
             open.filter_map(|tap| tap.filter.as_ref()).for_each(|filter| filter.set(ports.clone()));
-            self.ports = Some(ports);
+            self.ports = Some(ports.clone());
         }
     }
 
     /// Listens to what the kernel tells of clients of published ports, once there are any.
-    fn listen_for_clients(&mut self, directory: &Directory) {
-        let published = self.plan.published(directory);
-        if let (Ports::TooMany(many), Listening::NotYet) = (&published, &self.listening) {
+    fn listen_for_clients(&mut self, published: &Ports, directory: &Directory) {
+        if let (Ports::TooMany(many), Listening::NotYet) = (published, &self.listening) {
             self.messages.say(&format!(
                 "{many} ports are published, and the clients of at most {MAX_PUBLISHED} are looked for on the host's \
                  interfaces: they are known as far as the kernel tells"
             ));
         }
-        if published != Ports::None && matches!(self.listening, Listening::NotYet) {
+        if *published != Ports::None && matches!(self.listening, Listening::NotYet) {
             self.listening = match Clients::listen() {
                 Ok(clients) => Listening::To(clients),
                 Err(why) => {

@@ -58,15 +58,12 @@ impl Watching {
             return false;
         }
         let known = Known { namer: &self.output.namer, clients: None };
-        let service = match event {
-            Event::Connection(connection) => {
-                known.service_at_host(Transport::Tcp, connection.ends.server, connection.place, connection.first.at)
-            }
-            Event::Datagrams(datagrams) => {
-                known.service_at_host(Transport::Udp, datagrams.ends.server, datagrams.place, datagrams.first.at)
-            }
+        let asked = match event {
+            Event::Connection(connection) => Some((Transport::Tcp, connection.ends.server)),
+            Event::Datagrams(datagrams) => Some((Transport::Udp, datagrams.ends.server)),
             _ => None,
         };
+        let service = asked.and_then(|(transport, server)| known.service_at_host(transport, server, event.place()));
         // A filter on packets is about what is watched; no client's packets have been through it.
         service.is_none() || self.filter.is_some()
     }
