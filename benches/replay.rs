@@ -97,8 +97,12 @@ fn repeated(name: &str) -> Vec<Kept> {
         .collect()
 }
 
-fn replay(packets: &[Kept], mut on_event: impl FnMut(Event<'_>)) {
-    let mut tracker = Tracker::new(Limits::default());
+fn replay(packets: &[Kept], on_event: impl FnMut(Event<'_>)) {
+    replay_with(Limits::default(), packets, on_event);
+}
+
+fn replay_with(limits: Limits, packets: &[Kept], mut on_event: impl FnMut(Event<'_>)) {
+    let mut tracker = Tracker::new(limits);
     for kept in packets {
         tracker.observe(&decode::decode(&kept.frame()), &mut on_event);
     }
@@ -115,6 +119,10 @@ fn stages(criterion: &mut Criterion) {
         });
         group.bench_function("decode, track", |bencher| {
             bencher.iter(|| replay(&packets, |event| drop(black_box(event))));
+        });
+        group.bench_function("decode, track, measure", |bencher| {
+            let limits = Limits { measures: true, ..Limits::default() };
+            bencher.iter(|| replay_with(limits, &packets, |event| drop(black_box(event))));
         });
         let mut namer = namer(name);
         let mut text = TextWriter::new(std::io::sink(), Layout::default());

@@ -1,6 +1,9 @@
 //! What the user typed. Checks and does nothing else.
 
 mod filters;
+mod pace;
+mod rewriting;
+mod write;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,6 +12,9 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
+pub use pace::Pace;
+pub use rewriting::{GivenNames, Rewriting};
+pub use write::Write;
 
 /// Watch Docker networks: every lookup, ARP, ping and connection, by container name and with its time.
 #[derive(Debug, Parser)]
@@ -32,6 +38,12 @@ pub enum Command {
     /// on it: a lookup of a container's name never crosses the bridge. Watching a container means every interface in its
     /// network namespace. docs/targets.md says what is tapped for each kind of network.
     Watch(Watch),
+    /// Record Docker networks into a capture file that knows its names, to be replayed on any machine.
+    ///
+    /// The file is pcapng: Wireshark reads it, with the containers' names. What is recorded is what `watch` would watch, and
+    /// `replay` tells it as `watch` would have. docs/recording.md has the rest.
+    #[command(mut_args(only_with_print), mut_arg("file", |file| file.required(true)))]
+    Record(Record),
     /// Show the same log from capture files: pcap or pcapng, gzipped or not.
     Replay(Replay),
     /// Show Docker's networks, and on each its containers with their addresses, veths, aliases and published ports.
@@ -66,16 +78,30 @@ pub struct Watch {
     #[arg(short = 'B', long = "buffer-size", value_name = "KIB",
         value_parser = clap::value_parser!(u32).range(64..=2 * 1024 * 1024))]
     pub ring_kib: Option<u32>,
-    /// Bytes of each packet that are looked at.
+    /// Bytes of each packet that are looked at, and kept in a file.
     #[arg(short = 's', long = "snapshot-length", value_name = "BYTES", default_value_t = 262_144,
         value_parser = clap::value_parser!(u32).range(64..=262_144))]
     pub snap_len: u32,
     /// Do not put interfaces into promiscuous mode; then a bridge shows only what is sent to all or to the host.
     #[arg(short = 'p', long = "no-promiscuous-mode")]
     pub no_promiscuous: bool,
+    /// Where to write it.
+    #[command(flatten)]
+    pub write: Write,
     /// How to tell it.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `bridgetap record`
+#[derive(Debug, Args)]
+pub struct Record {
+    /// Show the log meanwhile, as `watch` does; the options of the log take it.
+    #[arg(long)]
+    pub print: bool,
+    /// What to record, and how.
+    #[command(flatten)]
+    pub watch: Watch,
 }
 
 /// `bridgetap replay`
@@ -87,6 +113,16 @@ pub struct Replay {
     /// A capture file, as tcpdump's -r.
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub read: Vec<PathBuf>,
+    /// At which speed to tell it: 1x is the packets' own, 0.5x half of it, 10x ten times as fast; max does not wait; step
+    /// waits for a key before each line. docs/replay.md has the keys.
+    #[arg(long, value_name = "PACE", default_value = "max", conflicts_with = "summary")]
+    pub pace: Pace,
+    /// Names for captures that carry none.
+    #[command(flatten)]
+    pub names: GivenNames,
+    /// What to write.
+    #[command(flatten)]
+    pub rewriting: Rewriting,
     /// How to tell it.
     #[command(flatten)]
     pub output: Output,
@@ -138,6 +174,9 @@ pub struct Output {
     /// One JSON object a line; docs/output.md has the schema.
     #[arg(long)]
     pub json: bool,
+    /// A sequence diagram: a column for each container, an arrow for each request and each answer.
+    #[arg(long, conflicts_with_all = ["json", "summary"])]
+    pub ladder: bool,
     /// A line for each packet instead of one for each exchange.
     #[arg(long, conflicts_with = "summary")]
     pub packets: bool,
@@ -157,6 +196,9 @@ pub struct Output {
     /// Under each line, every place where it was seen: a bridge, a container, both sides of docker-proxy.
     #[arg(long, conflicts_with = "summary")]
     pub hops: bool,
+    /// Under each new kind of line, a sentence of what it is and why it is sent, and where to read on; each once.
+    #[arg(long, conflicts_with = "summary")]
+    pub explain: bool,
     /// Shorter lines.
     #[arg(short = 'q', long)]
     pub quiet: bool,
@@ -197,6 +239,31 @@ pub enum Color {
     Never,
 }
 
+/// What is about the log has no meaning where there is none.
+fn only_with_print(argument: clap::Arg) -> clap::Arg {
+    // But for -n, -e and -q, which people type with -w out of habit.
+    const LOG: [&str; 17] = [
+        "explain",
+        "ladder",
+        "json",
+        "packets",
+        "summary",
+        "names",
+        "hops",
+        "color",
+        "max_flows",
+        "max_pending",
+        "from",
+        "to",
+        "between",
+        "kind",
+        "outcome",
+        "slower-than",
+        "port",
+    ];
+    if LOG.contains(&argument.get_id().as_str()) { argument.requires("print") } else { argument }
+}
+
 /// Reads `30s`, `5m`, `1h30m`, `500ms`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a time; write for example 10ms, 30s or 1h30m");
@@ -212,6 +279,8 @@ pub fn with_tcpdump_habits(arguments: impl Iterator<Item = OsString>) -> Vec<OsS
     let has = |letter| arguments.iter().skip(1).any(|argument| is_short_flags(argument) && flag(argument, letter));
     if begins_with_flag && has('r') {
         arguments.insert(1, "replay".into());
+    } else if begins_with_flag && has('w') {
+        arguments.insert(1, "record".into());
     } else if begins_with_flag && has('i') {
         arguments.insert(1, "watch".into());
     }
@@ -230,7 +299,7 @@ fn flag(argument: &OsString, letter: char) -> bool {
         if found == letter {
             return true;
         }
-        if "icBsr".contains(found) || !found.is_ascii_alphabetic() {
+        if "icBsrwCGWZ".contains(found) || !found.is_ascii_alphabetic() {
             return false;
         }
     }
@@ -257,6 +326,10 @@ mod tests {
         assert_eq!(habits("bridgetap -i docker0"), "bridgetap watch -i docker0");
         assert_eq!(habits("bridgetap -nr f.pcap"), "bridgetap replay -nr f.pcap");
         assert_eq!(habits("bridgetap -n -c 3 -idocker0"), "bridgetap watch -n -c 3 -idocker0");
+        assert_eq!(habits("bridgetap -i docker0 -w f"), "bridgetap record -i docker0 -w f");
+        assert_eq!(habits("bridgetap -wr"), "bridgetap record -wr");
+        assert_eq!(habits("bridgetap -r f -w g"), "bridgetap replay -r f -w g");
+        assert_eq!(habits("bridgetap -w g -r f"), "bridgetap replay -w g -r f");
         for unchanged in ["bridgetap", "bridgetap -h", "bridgetap --version", "bridgetap watch -i x", "bridgetap -V"] {
             assert_eq!(habits(unchanged), unchanged);
         }

@@ -17,6 +17,7 @@ pub mod commands;
 pub mod decode;
 pub mod docker;
 pub mod doctor;
+pub mod explain;
 pub mod filter;
 pub mod host;
 pub mod join;

@@ -184,6 +184,19 @@ fn full_tables_give_the_oldest_place_away() {
 }
 
 #[test]
+fn measuring_takes_no_more() {
+    for segments in [Limits::default().segments, 3] {
+        let limits = Limits { measures: true, segments, ..Limits::default() };
+        let (events, allocated) = play(limits, Duration::from_secs(60), false);
+        let (without, _) = play(Limits::default(), Duration::from_secs(60), false);
+        assert_eq!(allocated, 0, "room for {segments} segments");
+        assert!(events > without * 2, "{events} events, {without} without measurements");
+    }
+    let limits = Limits { measures: true, flows: 8, ..Limits::default() };
+    assert_eq!(play(limits, Duration::from_millis(1), false).1, 0, "the oldest goes");
+}
+
+#[test]
 fn packets_in_tunnels_take_no_more() {
     let mut frames = frames();
     frames.retain(|frame| frame.link == LinkType::ETHERNET);

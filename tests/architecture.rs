@@ -13,9 +13,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["docker/"]),
     ("futures_util", &["docker/"]),
     ("crossbeam_channel", &["commands/"]),
-    ("hdrhistogram", &["latency/"]),
+    ("hdrhistogram", &[]),
+    ("base64", &["latency/files/"]),
     ("clap", &["cli.rs", "cli/", "main.rs"]),
-    ("serde_json", &["render/", "docker/", "capture/"]),
+    ("serde_json", &["render/", "docker/", "capture/", "host/", "latency/files/"]),
     ("etherparse", &[]),
 ];
 
@@ -31,11 +32,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("doctor", &["capture", "docker"]),
     ("host", &["address", "time"]),
     ("decode", &["address", "time", "capture"]),
-    ("track", &["address", "time", "capture", "decode"]),
+    ("track", &["address", "time", "capture", "decode", "latency"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
     ("name", &["address", "time", "capture", "decode", "track", "docker"]),
-    ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name", "topology", "doctor"]),
-    ("render", &["address", "time", "capture", "decode", "track", "join", "latency", "name"]),
+    ("explain", &["address", "time", "decode", "track", "join", "docker", "name"]),
+    (
+        "render",
+        &["address", "time", "capture", "decode", "track", "join", "latency", "name", "explain", "topology", "doctor"],
+    ),
     ("filter", &["address", "time", "cli", "capture", "decode", "track", "join", "docker", "name", "render"]),
 ];
 /// What may import everything: it wires the stages together.

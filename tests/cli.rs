@@ -112,8 +112,10 @@ fn a_hostile_file_name_cannot_write_to_the_terminal() {
 #[test]
 fn a_cut_file_keeps_what_was_read() {
     let whole = std::fs::read(capture("ping-by-name")).unwrap();
-    let ran = with_file("cut.pcapng", &whole[..2500], &["replay", "cut.pcapng"]);
-    assert_says(&ran, 1, &["cut.pcapng", "packet 5", "byte 2,468", "4 packets"]);
+    let fifth = packet_blocks(&whole)[4];
+    let ran = with_file("cut.pcapng", &whole[..fifth + 32], &["replay", "cut.pcapng"]);
+    let byte = format!("byte {},{:03}", fifth / 1000, fifth % 1000);
+    assert_says(&ran, 1, &["cut.pcapng", "packet 5", &byte, "4 packets"]);
     let expected = log("ping-by-name", &["-c", "4"]);
     assert_same(&ran.log, &expected, "the log of the four packets before the cut");
     assert_eq!(ran.log.lines().filter(|line| line.contains("DNS")).count(), 2, "{}", ran.log);
@@ -130,7 +132,13 @@ fn wrong_flags_are_usage_errors() {
         &["replay", "-c", "three", "x"],
         &["replay", "--color", "blue", "x"],
         &["replay", "--packets", "--summary", "x"],
+        &["replay", "--explain", "--summary", "x"],
+        &["replay", "--ladder", "--json", "x"],
+        &["replay", "--ladder", "--summary", "x"],
         &["replay", "-", "-"],
+        &["replay", "--pace", "fast", "x"],
+        &["replay", "--pace", "0x", "x"],
+        &["replay", "--pace", "1x", "--summary", "x"],
         &["watch", "--for", "soon"],
     ] {
         let ran = run(wrong);
@@ -249,36 +257,40 @@ fn nobody_reading_any_more_is_no_failure() {
         let mut child = start(arguments);
         let mut stdin = child.stdin.take().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap());
-        // Far into the file, so that there is a line to read and much more to come.
-        stdin.write_all(&bytes[..8000]).unwrap();
+        // Half of the file, so that there is a line to read and much more to come.
+        let half = bytes.len() / 2;
+        stdin.write_all(&bytes[..half]).unwrap();
         let mut line = String::new();
         log.read_line(&mut line).unwrap();
         assert!(!line.is_empty());
         drop(log);
-        let _ = stdin.write_all(&bytes[8000..]);
+        let _ = stdin.write_all(&bytes[half..]);
         drop(stdin);
         let ran: Ran = child.wait_with_output().unwrap().into();
         assert_eq!((ran.code, ran.messages.as_str()), (Some(0), ""), "{arguments:?}");
     }
 }
 
-/// The ends of the blocks of a pcapng file in this machine's byte order.
-fn block_ends(bytes: &[u8]) -> Vec<usize> {
-    let (mut ends, mut at) = (Vec::new(), 0);
-    while let Some(length) = bytes.get(at + 4..at + 8) {
-        at += u32::from_le_bytes(length.try_into().unwrap()) as usize;
-        ends.push(at);
+/// Where the packets begin in a pcapng file, which is little-endian: its Enhanced Packet Blocks.
+fn packet_blocks(bytes: &[u8]) -> Vec<usize> {
+    let (mut packets, mut at) = (Vec::new(), 0);
+    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().unwrap()));
+    while let (Some(kind), Some(length)) = (number(at), number(at + 4)) {
+        if kind == 6 {
+            packets.push(at);
+        }
+        at += length as usize;
     }
-    ends
+    assert_eq!(at, bytes.len(), "the blocks end where the file does");
+    packets
 }
 
 #[test]
 fn a_live_pipe_is_told_while_it_is_open() {
     let bytes = std::fs::read(capture("ping-by-name")).unwrap();
-    let ends = block_ends(&bytes);
-    assert_eq!(ends.last(), Some(&bytes.len()));
-    // To the middle of the file, and to the middle of a block.
-    let half = ends.iter().copied().find(|end| *end > bytes.len() * 3 / 4).unwrap() + 10;
+    let packets = packet_blocks(&bytes);
+    // To behind most of the packets, and to the middle of a block.
+    let half = packets[packets.len() * 3 / 4] + 10;
     let mut child = start(&["replay", "-"]);
     let stdout = BufReader::new(child.stdout.take().unwrap());
     let (sender, lines) = mpsc::channel();
@@ -332,6 +344,7 @@ fn the_help_is_as_it_was() {
         ("help.txt", &["--help"][..]),
         ("help-replay.txt", &["replay", "--help"]),
         ("help-watch.txt", &["watch", "--help"]),
+        ("help-record.txt", &["record", "--help"]),
         ("help-networks.txt", &["networks", "--help"]),
         ("help-doctor.txt", &["doctor", "--help"]),
     ] {

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bridgetap::capture::file::FileSource;
-use bridgetap::capture::{Next, Source};
-use common::{bridgetap, capture, captures, say, stem};
+use bridgetap::capture::{LinkType, Next, Source};
+use common::{bridgetap, capture, captures, interfaces, pcap_header, pcap_packet, say, stem};
 use serde_json::Value;
 
 /// What tshark says of a packet.
@@ -22,7 +22,7 @@ use serde_json::Value;
 struct Dissected {
     /// Nanoseconds since 1970.
     at: u64,
-    /// The packet that this one answers, by the field of `icmp.resp_to` or `dns.response_to`.
+    /// The packet that this one answers, by the field of `icmp.resp_to` or `icmpv6.resp_to`, or of `dns.response_to`.
     ping: Option<u64>,
     lookup: Option<u64>,
     to_port: Option<u16>,
@@ -32,10 +32,11 @@ struct Dissected {
     initial_rtt: Option<u64>,
 }
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "frame.number",
     "frame.time_epoch",
     "icmp.resp_to",
+    "icmpv6.resp_to",
     "dns.response_to",
     "udp.dstport",
     "dns.id",
@@ -80,10 +81,10 @@ fn dissected(file: &Path) -> BTreeMap<u64, Dissected> {
 
 fn packet(line: &str) -> (u64, Dissected) {
     let fields: Vec<&str> = line.split('\t').collect();
-    let [number, at, ping, lookup, to_port, id, stream, initial_rtt] = fields[..] else { panic!("{line:?}") };
+    let [number, at, ping, ping6, lookup, to_port, id, stream, initial_rtt] = fields[..] else { panic!("{line:?}") };
     let dissected = Dissected {
         at: nanos(at),
-        ping: ping.parse().ok(),
+        ping: ping.parse().or_else(|_| ping6.parse()).ok(),
         lookup: lookup.parse().ok(),
         to_port: to_port.parse().ok(),
         id: id.to_owned(),
@@ -108,11 +109,25 @@ fn compared_in_tunnels_too() -> Option<(tempfile::TempDir, Vec<PathBuf>)> {
     Some((folder, files))
 }
 
+/// What each interface of the captures shows, in files of their own: what two of them show of a connection is one
+/// conversation to tshark. Without those of all the host's interfaces, which show a packet more than once.
+fn one_by_one(files: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for file in files {
+        let pcaps = interfaces(file).into_iter().filter(|(link, _)| *link == LinkType::ETHERNET);
+        for (number, (_, pcap)) in pcaps.enumerate() {
+            let path = folder.join(format!("{}-{number}.pcap", stem(file)));
+            std::fs::write(&path, pcap).unwrap();
+            paths.push(path);
+        }
+    }
+    paths
+}
+
 /// A capture's frames in VXLAN between two nodes, each of its interfaces a network of its own, as a pcap file in
 /// nanoseconds.
 fn in_vxlan(file: &Path) -> Vec<u8> {
-    let [magic, version, link] = [0xa1b2_3c4d_u32, 2 | 4 << 16, 1].map(u32::to_le_bytes);
-    let mut pcap = [&magic[..], &version, &[0; 8], &0xffff_u32.to_le_bytes(), &link].concat();
+    let mut pcap = pcap_header(LinkType::ETHERNET);
     let mut source = FileSource::open(file, 0).unwrap();
     loop {
         let (frame, network) = match source.next().unwrap() {
@@ -126,11 +141,7 @@ fn in_vxlan(file: &Path) -> Vec<u8> {
         let mut bytes = Vec::new();
         let header = [&[8, 0, 0, 0][..], &(network << 8).to_be_bytes()].concat();
         builder.write(&mut bytes, &[&header, frame.bytes].concat()).unwrap();
-        let (seconds, nanos) = (frame.at.as_nanos() / 1_000_000_000, frame.at.as_nanos() % 1_000_000_000);
-        for field in [seconds as u32, nanos as u32, bytes.len() as u32, bytes.len() as u32] {
-            pcap.extend(field.to_le_bytes());
-        }
-        pcap.extend(bytes);
+        pcap.extend(pcap_packet(frame.at, bytes.len() as u32, &bytes));
     }
 }
 
@@ -169,9 +180,9 @@ fn dissected_pairs(
 
 #[test]
 fn pings_are_paired_as_tshark_does() {
-    let Some((_folder, files)) = compared_in_tunnels_too() else { return };
+    let Some((folder, files)) = compared_in_tunnels_too() else { return };
     let mut compared = 0;
-    for file in &files {
+    for file in &one_by_one(&files, folder.path()) {
         let (ours, theirs) = (pairs(&told(file), "ping"), dissected_pairs(&dissected(file), |packet| packet.ping));
         assert_eq!(ours, theirs, "{}: bridgetap on the left", stem(file));
         compared += theirs.len();
@@ -205,9 +216,9 @@ fn lookups_are_paired_as_tshark_does() {
 
 #[test]
 fn connections_and_handshakes_are_those_of_tshark() {
-    let Some((_folder, files)) = compared_in_tunnels_too() else { return };
+    let Some((folder, files)) = compared_in_tunnels_too() else { return };
     let mut compared = 0;
-    for file in &files {
+    for file in &one_by_one(&files, folder.path()) {
         let (name, packets, objects) = (stem(file), dissected(file), told(file));
         let streams: BTreeSet<_> = packets.values().filter_map(|packet| packet.stream).collect();
         let connections: Vec<_> = objects.iter().filter(|object| object["kind"] == "tcp").collect();
@@ -219,13 +230,14 @@ fn connections_and_handshakes_are_those_of_tshark() {
         assert_eq!(ended, streams, "{name}: each connection has one end; bridgetap on the left");
         let round_trips: BTreeMap<_, _> =
             packets.values().filter_map(|packet| Some((packet.stream?, packet.initial_rtt?))).collect();
-        let opened: BTreeMap<_, _> = connections
+        // To tshark, a reset that acknowledges the SYN is a round trip, too.
+        let answered: BTreeMap<_, _> = connections
             .iter()
-            .filter(|connection| connection["outcome"] == "opened")
-            .map(|opened| (packets[&frames(opened)[0]].stream.unwrap(), opened["latency_ns"].as_u64().unwrap()))
+            .filter(|connection| connection["outcome"] == "opened" || connection["outcome"] == "refused")
+            .map(|answered| (packets[&frames(answered)[0]].stream.unwrap(), answered["latency_ns"].as_u64().unwrap()))
             .collect();
-        assert_eq!(opened, round_trips, "{name}: bridgetap on the left");
-        compared += opened.len();
+        assert_eq!(answered, round_trips, "{name}: bridgetap on the left");
+        compared += answered.len();
     }
     assert!(compared >= 20, "only {compared} handshakes");
 }

@@ -8,25 +8,37 @@
 
 mod common;
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bridgetap::render::Layout;
 use common::{Numbers, Told, capture, captures, stem, tell};
 
-/// As many cuts and as many bits of each capture are tried, spread over the whole of it.
-const SAMPLE: usize = 400;
+/// As many cuts and as many bits are tried, the same number of each capture, spread over the whole of it. More captures
+/// are no longer test.
+const SAMPLE: usize = 2800;
+/// As many captures with several bits turned, and as many with their blocks in another order.
+const TURNED: usize = 1400;
+const SHUFFLED: usize = 280;
 /// No reading of a file of these sizes takes longer, on a slow machine without optimisation.
 const LONGEST: Duration = Duration::from_secs(5);
 
 const NARROW: Layout = Layout { width: Some(80), color: true, quiet: false, link_level: true, hops: true };
 
+/// What is due to each capture of so many tries.
+fn share(of: usize) -> usize {
+    of.div_ceil(captures().len())
+}
+
 /// All numbers below `end`, or a sample of them that is the same each time.
 fn sample(end: usize, seed: u64) -> Vec<usize> {
-    if end <= SAMPLE || std::env::var_os("BRIDGETAP_HOSTILE").is_some_and(|value| value == "all") {
+    let sample = share(SAMPLE);
+    if end <= sample || std::env::var_os("BRIDGETAP_HOSTILE").is_some_and(|value| value == "all") {
         return (0..end).collect();
     }
     let mut numbers = Numbers(seed);
-    (0..SAMPLE).map(|part| (end * part / SAMPLE) + numbers.below((end / SAMPLE).max(1))).collect()
+    (0..sample).map(|part| (end * part / sample) + numbers.below((end / sample).max(1))).collect()
 }
 
 /// Tells it, and checks what holds for whatever is told.
@@ -35,7 +47,7 @@ fn checked(bytes: &[u8], layout: Layout, what: &str) -> Told {
     let start = Instant::now();
     let told = tell(bytes.to_vec(), layout);
     assert!(start.elapsed() < LONGEST, "{what}: {:?}", start.elapsed());
-    for (log, name) in [(&told.text, "text"), (&told.packets, "packets")] {
+    for (log, name) in [(&told.text, "text"), (&told.packets, "packets"), (&told.ladders, "ladders")] {
         let log = std::str::from_utf8(log).unwrap_or_else(|_| panic!("{what}: {name} is no UTF-8"));
         let hostile = log.chars().find(|&char| is_hostile(char) && (char != '\x1b' || !layout.color));
         assert_eq!(hostile, None, "{what}: {name}");
@@ -48,6 +60,9 @@ fn checked(bytes: &[u8], layout: Layout, what: &str) -> Told {
     let most = 20_000 + bytes.len() * 60;
     let (text, json) = (told.text.len() + told.packets.len(), told.json.len());
     assert!(text < most && json < most * 4, "{what}: {text} bytes of text, {json} of JSON from {}", bytes.len());
+    // Some rows for each event, as wide as the terminal, and each stroke is three bytes.
+    let ladders = told.ladders.len();
+    assert!(ladders < most * 12, "{what}: {ladders} bytes of ladders from {}", bytes.len());
     told
 }
 
@@ -56,14 +71,16 @@ fn is_hostile(char: char) -> bool {
         || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Does it for each capture on a thread of its own.
+/// Does it for each capture, on as many threads as run at the same time: with more, each would take long.
 fn for_each_capture(test: impl Fn(&str, Vec<u8>) + Sync) {
-    std::thread::scope(|scope| {
-        for file in captures() {
-            let test = &test;
-            scope.spawn(move || test(stem(&file), std::fs::read(&file).unwrap()));
+    let (files, next) = (captures(), AtomicUsize::new(0));
+    let work = || {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            test(stem(file), std::fs::read(file).unwrap());
         }
-    });
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
 }
 
 #[test]
@@ -94,7 +111,7 @@ fn every_turned_bit_is_survived() {
 fn many_turned_bits_are_survived() {
     for_each_capture(|name, bytes| {
         let mut numbers = Numbers(3);
-        for round in 0..200 {
+        for round in 0..share(TURNED) {
             let mut bytes = bytes.clone();
             for _ in 0..=round / 4 {
                 // Behind the section's header, without which it is no capture at all.
@@ -118,7 +135,7 @@ fn blocks_in_any_order_are_survived() {
             rest = after;
         }
         let mut numbers = Numbers(4);
-        for round in 0..40 {
+        for round in 0..share(SHUFFLED) {
             for at in (2..blocks.len()).rev() {
                 blocks.swap(at, 1 + numbers.below(at));
             }

@@ -102,7 +102,7 @@ fn ip(arguments: &str) {
 
 fn open(interface: &str, namespace: Option<&Path>, options: &LiveOptions, stop: &Stop) -> Result<LiveTap, Error> {
     let link = LinkType(u16::MAX);
-    let tap = Tap { interface: interface.to_owned(), network: None, namespace: None, link };
+    let tap = Tap { interface: interface.to_owned(), network: None, namespace: None, link, aside: None };
     LiveTap::open(tap, TapId(7), namespace, options, stop.clone())
 }
 

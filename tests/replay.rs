@@ -15,11 +15,14 @@ use common::{bridgetap, capture, captures, stem};
 use unicode_width::UnicodeWidthStr;
 
 /// The forms: what a golden file's name ends in, the arguments, and the width of the terminal where it is one.
-const FORMS: [(&str, &[&str], Option<u16>); 4] = [
+const FORMS: [(&str, &[&str], Option<u16>); 7] = [
     ("log", &[], None),
     ("json", &["--json"], None),
     ("packets.log", &["--packets"], None),
     ("80.log", &["--color", "never"], Some(80)),
+    ("ladder.log", &["--ladder"], None),
+    ("ladder.120.log", &["--ladder", "--color", "never"], Some(120)),
+    ("ladder.packets.log", &["--ladder", "--packets"], None),
 ];
 
 /// The ways of naming that the capture of the web application is told in, too: what a golden file's name ends in, and the
@@ -31,6 +34,13 @@ const NAMINGS: [(&str, &[&str], Option<u16>); 3] = [
 ];
 /// The capture that has aliases.
 const WITH_ALIASES: &str = "nginx-flask-redis";
+
+/// The forms with explanations: what a golden file's name ends in, the arguments, and the width of the terminal.
+const EXPLAINED: [(&str, &[&str], Option<u16>); 3] = [
+    ("explain.log", &["--explain"], None),
+    ("explain.80.log", &["--explain", "--color", "never"], Some(80)),
+    ("explain.packets.log", &["--explain", "--packets"], None),
+];
 
 fn log(file: &Path, arguments: &[&str], columns: Option<u16>) -> String {
     let mut command = bridgetap();
@@ -51,7 +61,7 @@ fn every_capture_is_told_as_it_was() {
     let mut wrong = Vec::new();
     for file in captures() {
         let namings = NAMINGS.iter().filter(|_| stem(&file) == WITH_ALIASES);
-        for &(ending, arguments, columns) in FORMS.iter().chain(namings) {
+        for &(ending, arguments, columns) in FORMS.iter().chain(namings).chain(&EXPLAINED) {
             let name = format!("{}.{ending}", stem(&file));
             wrong.extend(compare(&name, &log(&file, arguments, columns)).err());
         }
@@ -75,10 +85,11 @@ fn every_golden_log_has_its_capture() {
     let files = captures();
     let mut expected: BTreeSet<_> =
         files.iter().flat_map(|file| FORMS.map(|(ending, ..)| format!("{}.{ending}", stem(file)))).collect();
+    expected.extend(files.iter().flat_map(|file| EXPLAINED.map(|(ending, ..)| format!("{}.{ending}", stem(file)))));
     expected.extend(NAMINGS.map(|(ending, ..)| format!("{WITH_ALIASES}.{ending}")));
     for file in std::fs::read_dir(folder()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        if name.starts_with("help") || name.starts_with("filter-") || expected.contains(&name) {
+        if ["help", "filter-", "names-"].iter().any(|of| name.starts_with(of)) || expected.contains(&name) {
             continue;
         }
         assert!(bless(), "tests/golden/{name} belongs to no capture");
@@ -99,10 +110,54 @@ fn assert_fits(columns: u16, arguments: &[&str]) {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for columns in [80, 100, 120, 132] {
-        for arguments in [&[][..], &["--packets"], &["-e"], &["-q"], &["-n"], &["--summary"], &["--names", "fqdn"]] {
+        for arguments in
+            [&[][..], &["--packets"], &["-e"], &["-q"], &["-n"], &["--summary"], &["--names", "fqdn"], &["--explain"]]
+        {
             assert_fits(columns, arguments);
         }
     }
+}
+
+#[test]
+fn no_row_of_a_ladder_is_wider_than_the_terminal() {
+    for columns in [40, 80, 100, 200] {
+        let others = [&[][..], &["--packets"], &["-e"], &["-q"], &["-n"], &["--hops"], &["--names", "fqdn"]];
+        for arguments in others {
+            let name = |file: &Path| stem(file).to_owned();
+            for file in captures() {
+                let text = without_colors(&log(&file, &[&["--ladder"], arguments].concat(), Some(columns)));
+                // The summary behind it is as wide as it needs.
+                let rows: Vec<_> = text.lines().take_while(|line| !line.contains(" packets, 0 dropped")).collect();
+                let rows = rows.iter().filter(|line| line.contains('│'));
+                assert!(rows.clone().count() > 5, "{} {arguments:?}: {text}", name(&file));
+                for row in rows {
+                    assert!(row.width() <= usize::from(columns), "{} {arguments:?} {columns}: {row}", name(&file));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ladder_in_a_pipe_is_as_wide_as_columns_says() {
+    let file = capture("nginx-flask-redis");
+    let widest = |columns: Option<&str>| {
+        let mut command = bridgetap();
+        command.args(["replay", "--ladder"]).arg(&file);
+        columns.map(|columns| command.env("COLUMNS", columns));
+        let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        text.lines().filter(|line| line.contains('│')).map(UnicodeWidthStr::width).max()
+    };
+    assert_eq!(widest(None), Some(77), "80 columns, three of them left free for the last name");
+    assert_eq!(widest(Some("120")), Some(116));
+    assert_eq!(widest(Some("nonsense")), Some(77));
+    assert_eq!(widest(Some("0")), Some(77));
+    // Too narrow: the log, and a word about why.
+    let mut command = bridgetap();
+    let text = command.args(["replay", "--ladder"]).arg(&file).env("COLUMNS", "30").output().unwrap().stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.starts_with("… 30 columns are too few for --ladder, which takes 40: here is the log\n"), "{text}");
+    assert!(!text.contains('│') && text.contains("DNS"), "{text}");
 }
 
 #[test]
@@ -125,6 +180,19 @@ fn colors_are_for_terminals_and_for_who_wants_them() {
     assert!(!log(&file, &[], None).contains('\x1b'), "a pipe gets no colours");
     assert!(log(&file, &["--color", "always"], None).contains("\x1b[31m"));
     assert!(!run(&["--json"], None).contains('\x1b'), "JSON has no colours");
+}
+
+#[test]
+fn explanations_are_lines_of_their_own() {
+    let file = capture("nginx-flask-redis");
+    let explained = log(&file, &["--explain", "--hops"], None);
+    let (explanations, rest): (Vec<_>, Vec<_>) = explained.lines().partition(|line| line.starts_with("    │ "));
+    assert!(explanations.len() > 20, "{explained}");
+    assert_eq!(rest.join("\n") + "\n", log(&file, &["--hops"], None), "the log is the same");
+    let dimmed = log(&file, &["--explain", "--color", "always"], None);
+    let begun = dimmed.lines().filter(|line| line.starts_with("\x1b[2m    │ ")).count();
+    assert_eq!(begun, explanations.len());
+    assert_eq!(without_colors(&dimmed), log(&file, &["--explain"], None));
 }
 
 #[test]

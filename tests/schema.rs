@@ -45,6 +45,8 @@ fn every_line_of_every_capture_is_as_the_schema_says() {
             &["--names=alias"],
             &["--max-flows=1", "--max-pending=1"],
             &["-c7"],
+            &["--explain"],
+            &["--explain", "--packets"],
         ] {
             let lines = lines(&capture, options);
             for (number, line) in (1..).zip(&lines) {
@@ -57,8 +59,16 @@ fn every_line_of_every_capture_is_as_the_schema_says() {
         }
     }
     // Or the captures were empty, and nothing was checked.
-    for kind in ["arp answered", "ping answered", "dns answered", "dns failed", "tcp opened", "tcp closed", "tcp open"]
-    {
+    for kind in [
+        "arp answered",
+        "ping answered",
+        "dns answered",
+        "dns failed",
+        "tcp opened",
+        "tcp closed",
+        "tcp open",
+        "explanation ",
+    ] {
         assert!(seen.contains(kind), "{kind} is in no capture: {seen:?}");
     }
 }

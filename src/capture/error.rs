@@ -353,12 +353,12 @@ fn grouped(number: u64) -> String {
     out
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
 }
 
 /// Without control characters, which would reach the terminal.
-fn escaped(name: &str) -> String {
+pub(super) fn escaped(name: &str) -> String {
     name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -169,6 +169,22 @@ impl LiveTap {
         self.idle = interval;
     }
 
+    /// Until when it has seen everything, once it has ended: the moment of the request to stop, else now.
+    pub fn ended_at(&self) -> Timestamp {
+        self.stop.requested_at().unwrap_or_else(now)
+    }
+
+    /// Whether there is a frame that [`Source::next`] would give without waiting.
+    ///
+    /// # Errors
+    /// As those of [`Source::next`].
+    pub fn is_ready(&mut self) -> Result<bool, Error> {
+        if self.batch.is_spent() && !self.batch.past_end {
+            self.refill()?;
+        }
+        Ok(!self.batch.is_spent())
+    }
+
     /// Whether the interface went down and has shown no frame since. Reading goes on when it comes up again.
     pub fn is_down(&self) -> bool {
         self.down

@@ -17,6 +17,7 @@ mod open;
 pub mod rights;
 pub mod sandboxes;
 pub mod stop;
+pub mod write;
 
 pub use bpf::Program;
 pub use error::Error;
@@ -74,6 +75,15 @@ pub struct Tap {
     pub namespace: Option<String>,
     /// What its frames begin with.
     pub link: LinkType,
+    /// It is not itself watched, but tells who the clients of published ports are.
+    pub aside: Option<Aside>,
+}
+
+/// What a tap is that is not itself watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// What is watched passed a filter, and this did not: nothing is told that only this has seen.
+    pub is_filtered: bool,
 }
 
 /// One packet as it was seen on a tap, its bytes borrowed.
@@ -111,8 +121,8 @@ pub enum Next<'a> {
     Frame(Frame<'a>, &'a Tap),
     /// The file tells names, valid from here on.
     Names(NameBlock),
-    /// Nothing came for a while. On a live tap it is this late now, the moment to give up on what was not answered. A
-    /// pipe knows no more than the time of its latest packet.
+    /// Nothing came for a while. On a live tap it is this late now, the moment to give up on what was not answered; a file
+    /// may say until when it was captured. A silent pipe knows no more than the time of its latest packet.
     Idle(Timestamp),
     /// No more will come.
     End,

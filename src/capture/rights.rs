@@ -72,7 +72,8 @@ impl Rights {
 
 /// Tries to capture, and stops at once: what a kernel or a container forbids is known only by that.
 pub fn try_to_capture() -> Result<(), Error> {
-    let tap = Tap { interface: ANY.to_owned(), network: None, namespace: None, link: LinkType::LINUX_SLL2 };
+    let tap =
+        Tap { interface: ANY.to_owned(), network: None, namespace: None, link: LinkType::LINUX_SLL2, aside: None };
     let options = LiveOptions { ring_bytes: SMALL_RING, promiscuous: false, snap_len: 64, ..LiveOptions::default() };
     LiveTap::open(tap, TapId(0), None, &options, Stop::new()?).map(drop)
 }

@@ -36,7 +36,12 @@ impl Stop {
 
     /// Asks every tap to end with what was seen until now. The first request counts. Never blocks.
     pub fn request(&self) {
-        let at = now().as_nanos().max(1);
+        self.request_at(now());
+    }
+
+    /// The same, with what was seen until `at`, so that several taps end at the same moment.
+    pub fn request_at(&self, at: Timestamp) {
+        let at = at.as_nanos().max(1);
         if self.0.at.compare_exchange(0, at, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // It can only fail by being written 2^64 - 1 times.
             let _ = self.0.wake.write(1);

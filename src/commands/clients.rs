@@ -4,7 +4,7 @@
 //! connection to a container: a moment later they may be gone. What it heard is asked when a line is told.
 
 use std::collections::{HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -12,9 +12,10 @@ use ahash::AHashMap;
 
 use crate::capture::Stop;
 use crate::decode::message::Endpoint;
-use crate::docker::{Binding, Container, Protocol};
+use crate::docker::{Binding, Directory, Protocol};
 use crate::host::Protocol as Tracked;
-use crate::host::{Conntrack, DockerProxies, Reached, State, Translation, Translations, Tuple};
+use crate::host::kept::KeptProxied;
+use crate::host::{Conntrack, DockerProxies, Kept, Reached, State, Translation, Translations, Tuple};
 use crate::join::{Proxied, Transport};
 use crate::time::Timestamp;
 
@@ -23,9 +24,16 @@ const MAX_REACHED: usize = 16_384;
 
 /// Listens to the kernel until it is dropped.
 pub(super) struct Clients {
-    heard: Arc<Mutex<Heard>>,
+    heard: SharedHeard,
     stop: Stop,
 }
+
+/// What was heard, by the thread that listens or from a capture file.
+#[derive(Clone, Default)]
+pub(super) struct SharedHeard(Arc<Mutex<Heard>>);
+
+/// Takes what is heard of containers, to be kept.
+pub(super) type Keep = Box<dyn Fn(Kept) + Send>;
 
 /// Whether the kernel is listened to.
 pub(super) enum Listening {
@@ -38,12 +46,17 @@ pub(super) enum Listening {
 }
 
 impl Listening {
-    /// What is heard.
+    /// The thread that listens.
     pub const fn clients(&self) -> Option<&Clients> {
         match self {
             Self::To(clients) => Some(clients),
             Self::NotYet | Self::Refused => None,
         }
+    }
+
+    /// What was heard.
+    pub fn heard(&self) -> Option<&SharedHeard> {
+        self.clients().map(|clients| &clients.heard)
     }
 }
 
@@ -55,6 +68,8 @@ struct Heard {
     order: VecDeque<(Tracked, Tuple)>,
     /// The published ports inside their containers.
     services: HashSet<(Tracked, SocketAddr)>,
+    /// The addresses of containers.
+    containers: HashSet<IpAddr>,
 }
 
 impl Clients {
@@ -62,17 +77,17 @@ impl Clients {
     ///
     /// # Errors
     /// Connection tracking may not be listened to, or the kernel has none: in words, with the remedy.
-    pub fn listen() -> Result<Self, String> {
+    pub fn listen(keep: Option<Keep>) -> Result<Self, String> {
         let stop = Stop::new().map_err(|error| error.to_string())?;
         let mut conntrack = Conntrack::open().map_err(|error| error.to_string())?;
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let (shared, wake) = (Arc::clone(&heard), stop.clone());
+        let heard = SharedHeard::default();
+        let (shared, wake) = (heard.clone(), stop.clone());
         let mut proxies = DockerProxies::open().ok();
         let thread = thread::Builder::new().name("conntrack".to_owned());
         let spawned = thread.spawn(move || {
             // An error ends it: the log goes on with what packets and the daemon tell.
             while let Ok(Some(translation)) = conntrack.next(wake.wake()) {
-                hear(&shared, translation, proxies.as_mut());
+                hear(&shared, translation, proxies.as_mut(), keep.as_deref());
             }
         });
         spawned.map_err(|error| error.to_string())?;
@@ -80,8 +95,10 @@ impl Clients {
     }
 
     /// Which ports of which containers are published, from now on.
-    pub fn set_published<'a>(&self, containers: impl Iterator<Item = &'a Container>) {
-        let services = containers.flat_map(|container| {
+    pub fn set_published(&self, directory: &Directory) {
+        let endpoints = directory.containers().flat_map(|container| &container.endpoints);
+        let addresses = endpoints.flat_map(|endpoint| endpoint.addresses.iter().copied()).collect();
+        let services = directory.containers().flat_map(|container| {
             let addresses = container.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
             let inside = |binding: &Binding| Some((tracked(binding.protocol)?, binding.container_port));
             addresses.flat_map(move |&address| {
@@ -89,7 +106,28 @@ impl Clients {
                 ports.map(move |(protocol, port)| (protocol, SocketAddr::new(address, port)))
             })
         });
-        lock(&self.heard).services = services.collect();
+        let services = services.collect();
+        let mut heard = self.heard.lock();
+        heard.services = services;
+        heard.containers = addresses;
+    }
+}
+
+impl SharedHeard {
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a capture file has kept.
+    pub fn learn(&self, kept: &Kept) {
+        let mut heard = self.lock();
+        for translation in &kept.translated {
+            heard.translated(translation.into());
+        }
+        for proxied in &kept.proxied {
+            let (protocol, inside, reached) = proxied.read();
+            heard.remember((protocol, inside), reached);
+        }
     }
 
     /// The ends of a connection before the kernel translated them.
@@ -99,7 +137,7 @@ impl Clients {
         (client, server): (Endpoint, Endpoint),
         at: Timestamp,
     ) -> Option<(Endpoint, Endpoint)> {
-        let heard = lock(&self.heard);
+        let heard = self.lock();
         let found = heard.translations.after(of(transport), address(client)?, address(server)?, at)?;
         Some((endpoint(found.original.source), endpoint(found.original.destination)))
     }
@@ -107,7 +145,7 @@ impl Clients {
     /// What docker-proxy's sockets told of a connection that it may have opened.
     pub fn proxied(&self, transport: Transport, (client, server): (Endpoint, Endpoint)) -> Option<Proxied> {
         let tuple = Tuple { source: address(client)?, destination: address(server)? };
-        match lock(&self.heard).reached.get(&(of(transport), tuple))? {
+        match self.lock().reached.get(&(of(transport), tuple))? {
             Reached::Published { outside: Some(outside), .. } => {
                 Some(Proxied::Published { client: Some(endpoint(outside.source)), host: endpoint(outside.destination) })
             }
@@ -127,26 +165,50 @@ impl Drop for Clients {
 }
 
 /// Takes in what connection tracking told, and asks docker-proxy's sockets where it may be behind it.
-fn hear(heard: &Mutex<Heard>, translation: Translation, proxies: Option<&mut DockerProxies>) {
+fn hear(
+    heard: &SharedHeard,
+    translation: Translation,
+    proxies: Option<&mut DockerProxies>,
+    keep: Option<&(dyn Fn(Kept) + Send)>,
+) {
     let key = (translation.protocol, translation.original);
-    let is_asked = {
-        let mut heard = lock(heard);
-        let is_new = translation.state != State::Destroyed && !translation.is_translated();
-        heard.translations.insert(translation);
-        // Its ports were another connection's before.
-        if is_new && let Some(before) = heard.reached.get_mut(&key) {
-            *before = Reached::Gone;
-        }
-        is_new && heard.services.contains(&(key.0, key.1.destination))
+    let (is_new, matters) = {
+        let mut heard = heard.lock();
+        (heard.translated(translation), heard.matters(&translation))
     };
+    if let Some(keep) = keep.filter(|_| matters) {
+        keep(Kept { translated: vec![(&translation).into()], ..Kept::default() });
+    }
+    let is_asked = is_new && heard.lock().services.contains(&(key.0, key.1.destination));
     let Some(proxies) = proxies.filter(|_| is_asked) else { return };
     // Without the lock: it takes milliseconds, in which lines are told.
     if let Ok(reached) = proxies.reached(key.0, key.1.source, key.1.destination) {
-        lock(heard).remember(key, reached);
+        heard.lock().remember(key, reached);
+        if let Some((keep, proxied)) = keep.zip(KeptProxied::of(key.0, key.1, reached)) {
+            keep(Kept { proxied: vec![proxied], ..Kept::default() });
+        }
     }
 }
 
 impl Heard {
+    /// Takes in what connection tracking told. Gives whether it is a new connection that was not translated.
+    fn translated(&mut self, translation: Translation) -> bool {
+        let is_new = translation.state != State::Destroyed && !translation.is_translated();
+        self.translations.insert(translation);
+        // Its ports were another connection's before.
+        if is_new && let Some(before) = self.reached.get_mut(&(translation.protocol, translation.original)) {
+            *before = Reached::Gone;
+        }
+        is_new
+    }
+
+    /// Whether a connection is of a container, and translated.
+    fn matters(&self, translation: &Translation) -> bool {
+        let is_containers = |end: SocketAddr| self.containers.contains(&end.ip());
+        translation.is_translated()
+            && (is_containers(translation.original.source) || is_containers(translation.after().destination))
+    }
+
     fn remember(&mut self, key: (Tracked, Tuple), reached: Reached) {
         if reached == Reached::Gone {
             return;
@@ -160,10 +222,6 @@ impl Heard {
             self.reached.remove(&oldest);
         }
     }
-}
-
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const fn of(transport: Transport) -> Tracked {

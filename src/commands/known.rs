@@ -3,19 +3,20 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::clients::Clients;
+use super::clients::SharedHeard;
+use crate::capture::TapId;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Container, Directory, Protocol};
-use crate::join::{Knowledge, Proxied, Service, Transport};
+use crate::join::{Knowledge, Proxied, Service, Told, Transport};
 use crate::name::Namer;
 use crate::time::Timestamp;
-use crate::track::event::Place;
+use crate::track::event::{Event, Place};
 
 /// The world as the namer knows it, and the kernel where packets are captured.
 pub(super) struct Known<'a> {
     pub namer: &'a Namer,
-    /// Not there for capture files, and where nothing that is watched is published.
-    pub clients: Option<&'a Clients>,
+    /// Not there where nothing that is watched is published, and in files that have kept none.
+    pub clients: Option<&'a SharedHeard>,
 }
 
 impl Known<'_> {
@@ -34,6 +35,22 @@ impl Known<'_> {
             }
             None => false,
         }
+    }
+
+    /// Whether only a tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
+    /// also what this machine itself asks of others. Where `is_filtered`, not even clients are told by it alone.
+    pub fn is_aside(&self, told: &Told<'_>, is_for_clients: impl Fn(TapId) -> bool, is_filtered: bool) -> bool {
+        let event = &told.event;
+        if !is_for_clients(event.place().tap) || !told.hops.iter().all(|hop| is_for_clients(hop.place.tap)) {
+            return false;
+        }
+        let asked = match event {
+            Event::Connection(connection) => Some((Transport::Tcp, connection.ends.server)),
+            Event::Datagrams(datagrams) => Some((Transport::Udp, datagrams.ends.server)),
+            _ => None,
+        };
+        let service = asked.and_then(|(transport, server)| self.service_at_host(transport, server, event.place()));
+        service.is_none() || is_filtered
     }
 }
 

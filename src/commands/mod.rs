@@ -1,24 +1,36 @@
 //! The commands: the only place that wires the stages together.
 
+mod again;
+mod audience;
 mod awaiting;
+mod captures;
 mod clients;
 mod doctor;
+mod facts;
+mod given_names;
+mod keys;
 mod known;
 mod missing;
 mod networks;
 mod output;
 mod owners;
+mod pace;
 mod plan;
+mod recording;
 mod replay;
+mod rewriting;
 mod rooms;
 mod signals;
 mod starting;
 mod stdin;
 mod tap;
 mod targets;
+mod terminal;
+mod timeline;
 mod watch;
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Color, Command};
@@ -29,6 +41,8 @@ use crate::track::Limits;
 pub struct Streams {
     /// The log.
     pub out: Box<dyn Write + Send>,
+    /// The same again, to see while nothing is written whether anybody still reads it; `None` where it is closed.
+    pub out_fd: Option<OwnedFd>,
     /// Whether the log goes to a terminal.
     pub out_is_terminal: bool,
     /// Messages about the program itself.
@@ -61,7 +75,8 @@ pub fn run(cli: Cli, streams: Streams) -> ExitCode {
         Command::Networks(arguments) => networks::run(&arguments, streams),
         Command::Doctor(arguments) => doctor::run(&arguments, streams),
         Command::Replay(arguments) => replay::run(&arguments, streams),
-        Command::Watch(arguments) => watch::run(&arguments, streams),
+        Command::Watch(arguments) => watch::run(&arguments, true, streams),
+        Command::Record(arguments) => watch::run(&arguments.watch, arguments.print, streams),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::known::Known;
 use crate::decode::message::Endpoint;
 use crate::docker::{ContainerId, Directory};
-use crate::host::{LocalSockets, Protocol};
+use crate::host::{LocalSockets, Protocol, SocketOwners};
 use crate::track::event::{Connection, DatagramStage, Datagrams, Ends, Event, Stage};
 
 /// How often the sockets are looked at: each look takes some milliseconds.
@@ -45,33 +45,44 @@ impl Owners {
         Some(owners)
     }
 
-    /// Looks again, if it is time.
-    pub fn look_again(&mut self, now: Instant) {
-        if now >= self.next {
+    /// Looks again, if it is time. Gives whether it was.
+    pub fn look_again(&mut self, now: Instant) -> bool {
+        let is_time = now >= self.next;
+        if is_time {
             let _ = self.sockets.refresh();
             self.next = now + EVERY;
         }
+        is_time
     }
 
-    /// The ends of an event that are sockets of the host, and whose they are. What begins with a socket that is no
-    /// container's takes it from the one that had the port before.
-    pub fn of_event(&self, event: &Event<'_>, known: &Known<'_>) -> Vec<(Endpoint, Option<ContainerId>)> {
-        let begins = match event {
-            Event::Connection(connection) => connection.stage == Stage::Opened,
-            Event::Datagrams(datagrams) => datagrams.stage == DatagramStage::Began,
-            _ => false,
-        };
-        let (protocol, Ends { client, server, .. }) = match event {
-            Event::Connection(Connection { ends, .. }) => (Protocol::Tcp, ends),
-            Event::Datagrams(Datagrams { ends, .. }) => (Protocol::Udp, ends),
-            _ => return Vec::new(),
-        };
-        let place = event.place();
-        let owned = |end: &Endpoint| {
-            let port = end.port.filter(|_| known.is_host(end.address, place))?;
-            let owner = self.sockets.owner(protocol, end.address, port).map(|id| ContainerId(id.into()));
-            (begins || owner.is_some()).then_some((*end, owner))
-        };
-        [client, server].into_iter().filter_map(owned).collect()
+    /// Whose the sockets are.
+    pub const fn sockets(&self) -> &SocketOwners {
+        self.sockets.owners()
     }
+}
+
+/// The ends of an event that are sockets of the host, and whose they are. What begins with a socket that is no
+/// container's takes it from the one that had the port before.
+pub(super) fn of_event(
+    sockets: &SocketOwners,
+    event: &Event<'_>,
+    known: &Known<'_>,
+) -> Vec<(Endpoint, Option<ContainerId>)> {
+    let begins = match event {
+        Event::Connection(connection) => connection.stage == Stage::Opened,
+        Event::Datagrams(datagrams) => datagrams.stage == DatagramStage::Began,
+        _ => false,
+    };
+    let (protocol, Ends { client, server, .. }) = match event {
+        Event::Connection(Connection { ends, .. }) => (Protocol::Tcp, ends),
+        Event::Datagrams(Datagrams { ends, .. }) => (Protocol::Udp, ends),
+        _ => return Vec::new(),
+    };
+    let place = event.place();
+    let owned = |end: &Endpoint| {
+        let port = end.port.filter(|_| known.is_host(end.address, place))?;
+        let owner = sockets.owner(protocol, end.address, port).map(|id| ContainerId(id.into()));
+        (begins || owner.is_some()).then_some((*end, owner))
+    };
+    [client, server].into_iter().filter_map(owned).collect()
 }

@@ -384,6 +384,7 @@ pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str
         network: network.map(str::to_owned),
         namespace: namespace.map(str::to_owned),
         link: LinkType::ETHERNET,
+        aside: None,
     }
 }
 

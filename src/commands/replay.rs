@@ -1,88 +1,93 @@
 //! `bridgetap replay`: the log of capture files.
 
-use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::known::Known;
+use super::again::Originals;
+use super::audience::Audience;
+use super::captures::{bar, open_all};
+use super::facts::Facts;
+use super::given_names::GivenNames;
 use super::output::{Output, ended};
-use super::stdin::Stdin;
+use super::pace;
+use super::rewriting::{self, Rewriting};
+use super::signals;
 use super::{Messages, Streams, capture_filter, limits};
-use crate::capture::file::{FileSource, MAX_TAPS, Merged};
+use crate::capture::file::{MAX_TAPS, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
-use crate::docker;
-use crate::filter::{FrameFilter, Unfiltered};
+use crate::filter::{CaptureFilter, FrameFilter, Unfiltered};
 use crate::join::{HOLD, Joiner, Told};
 use crate::render::summary::Totals;
 use crate::time::Timestamp;
-use crate::track::{Event, Sink, Tracker, packet_line};
+use crate::track::{Event, Limits, Sink, Tracker, packet_line};
 
-/// Files smaller than this are read before a progress bar could be drawn.
-const BIG: u64 = 64 * 1024 * 1024;
 /// The bar moves every so many packets.
 const BAR_EVERY: u64 = 1 << 16;
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
-    let stop = stop_on_signals();
-    let mut whole = true;
-    let mut files = Vec::new();
     let names: Vec<_> = arguments.files.iter().chain(&arguments.read).collect();
     if names.iter().filter(|name| name.as_os_str() == "-").count() > 1 {
         streams.messages.say("- is standard input, which can be read only once");
+        return ExitCode::from(2);
+    }
+    if !rewriting::check(arguments, &names, &mut streams) {
         return ExitCode::from(2);
     }
     let filter = match capture_filter(&arguments.output, &mut streams.messages) {
         Ok(filter) => filter,
         Err(code) => return code,
     };
-    for name in &names {
-        match open(name, &stop) {
-            Ok(file) => files.push(file),
-            Err(error) => {
-                streams.messages.say(&error.to_string());
-                whole = false;
-            }
+    let Some(given) = GivenNames::read(&arguments.names, &mut streams.messages) else { return ExitCode::FAILURE };
+    let stop = Arc::default();
+    let terminal = match pace::terminal(arguments, &mut streams, &stop) {
+        Ok(terminal) => terminal,
+        Err(why) => {
+            streams.messages.say(&why);
+            return ExitCode::from(2);
         }
+    };
+    if terminal.is_none() {
+        signals::stop(&stop);
     }
+    let mut originals = Originals::new(&names);
+    let mut files = open_all(&names, &stop, &mut streams.messages);
     if files.is_empty() {
         return ExitCode::FAILURE;
     }
-    let is_live = names.iter().any(|name| name.as_os_str() == "-");
-    let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, is_live);
+    let mut rewriting = Rewriting::planned(arguments, &names, &mut streams);
+    let audience = Audience::new(streams.out_fd.take(), Arc::clone(&stop));
+    let pacer = pace::pacer(arguments.pace, terminal, audience, originals.no_way_back());
+    let is_live = pacer.is_some() || names.iter().any(|name| name.as_os_str() == "-");
+    let tells = rewriting.is_none() || arguments.rewriting.print;
+    let out = if tells { streams.take_out() } else { Box::new(io::sink()) };
+    let mut output = Output::new(&arguments.output, out, streams.out_is_terminal, is_live);
+    output.pacer = pacer;
     let bar = bar(&files, arguments, &streams);
-    let log = Log { output, joiner: None };
-    let filter = filter.map(|filter| FrameFilter::new(filter, files.len()));
-    let replay = Story { log, stop, filter, undecoded: Vec::new(), known: None, words: String::new() };
-    whole &= replay.tell(Merged::new(files), arguments, &mut streams.messages, bar.as_ref());
-    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn open(name: &Path, stop: &Arc<AtomicBool>) -> Result<FileSource, Error> {
-    if name.as_os_str() == "-" {
-        let name = "standard input";
-        let stdin = Stdin::new(Arc::clone(stop)).map_err(|source| Error::Io { name: name.to_owned(), source })?;
-        FileSource::from_reader(Box::new(stdin), name, 0)
-    } else {
-        FileSource::open(name, 0)
+    loop {
+        let opened = files.len() == names.len();
+        output.namer.set_given_names(given.addresses().clone());
+        let mut story = Story::new(output, filter.as_ref(), limits(&arguments.output), files.len(), &stop);
+        let merged = Merged::new(files);
+        story.rewriting = rewriting.take().map(|planned| planned.of(&merged, &given));
+        (story.given, story.tells) = (given.clone(), tells);
+        match story.tell(merged, arguments, &mut streams.messages, bar.as_ref()) {
+            Ending::Told(whole) => return if whole && opened { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+            Ending::Again(earlier) => output = *earlier,
+        }
+        originals.say_changes(&mut streams.messages);
+        files = open_all(&names, &stop, &mut streams.messages);
+        if files.is_empty() {
+            return ExitCode::FAILURE;
+        }
+        output.begin_again(&arguments.output);
     }
-}
-
-/// A bar on standard error, where somebody sees it and it does not get between the lines of the log.
-fn bar(files: &[FileSource], arguments: &cli::Replay, streams: &Streams) -> Option<ProgressBar> {
-    let size = files.iter().map(FileSource::size).sum::<Option<u64>>().filter(|&size| size >= BIG)?;
-    let free = !streams.out_is_terminal || arguments.output.summary;
-    if !free || !streams.messages_are_terminal || !io::stderr().is_terminal() {
-        return None;
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent}%  {binary_bytes_per_sec}, {eta} left").ok()?;
-    Some(ProgressBar::new(size).with_style(style))
 }
 
 /// Where events go.
@@ -90,22 +95,31 @@ struct Log {
     output: Output,
     /// There once a second tap was seen that may have seen the same. Until then nothing is held back or copied.
     joiner: Option<Joiner>,
+    facts: Facts,
+    /// Only what passes a filter is followed, but for what is aside.
+    is_filtered: bool,
 }
 
 impl Log {
     /// Tells what is due at `now`.
     fn tell_due(&mut self, now: Timestamp) {
         let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop(now, &Known { namer: &self.output.namer, clients: None }) {
-            self.output.tell(&told);
+        while let Some(told) = joiner.pop(now, &self.facts.known(&self.output.namer)) {
+            self.facts.tell(&told, &mut self.output, self.is_filtered);
         }
+    }
+
+    /// Somebody is called otherwise from `now` on: what was before is told first.
+    fn rename(&mut self, now: Timestamp) {
+        self.tell_due(now);
+        self.facts.pass(now, &mut self.output.namer);
     }
 
     /// Tells what is left.
     fn tell_rest(&mut self) {
         let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop_any(&Known { namer: &self.output.namer, clients: None }) {
-            self.output.tell(&told);
+        while let Some(told) = joiner.pop_any(&self.facts.known(&self.output.namer)) {
+            self.facts.tell(&told, &mut self.output, self.is_filtered);
         }
     }
 }
@@ -113,10 +127,8 @@ impl Log {
 impl Sink for Log {
     fn event(&mut self, event: Event<'_>) {
         match &mut self.joiner {
-            Some(joiner) => {
-                joiner.push(Box::new(event.into_owned()), &Known { namer: &self.output.namer, clients: None });
-            }
-            None => self.output.tell(&Told::alone(event)),
+            Some(joiner) => joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer)),
+            None => self.facts.tell(&Told::alone(event), &mut self.output, self.is_filtered),
         }
     }
 }
@@ -127,31 +139,78 @@ struct Story {
     /// Set when the log is to end.
     stop: Arc<AtomicBool>,
     filter: Option<FrameFilter>,
+    /// Follows what is in a file for what it tells of others; it is not counted.
+    asides: Tracker,
     undecoded: Vec<(LinkType, u64)>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
+    /// The time of the latest packet.
+    latest: Timestamp,
     words: String,
+    /// What the user gave.
+    given: GivenNames,
+    /// The file that is written, if any.
+    rewriting: Option<Rewriting>,
+    /// There is a log.
+    tells: bool,
+}
+
+/// How a telling ended.
+enum Ending {
+    /// With its summary. False where a file could not be read to its end, or the log not be written.
+    Told(bool),
+    /// Somebody wants it from the start.
+    Again(Box<Output>),
 }
 
 impl Story {
-    /// Tells it all. False where a file could not be read to its end, or the log not be written.
+    /// The beginning of the story of so many files.
+    fn new(
+        output: Output,
+        filter: Option<&CaptureFilter>,
+        limits: Limits,
+        files: usize,
+        stop: &Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            log: Log { output, joiner: None, facts: Facts::default(), is_filtered: filter.is_some() },
+            stop: Arc::clone(stop),
+            filter: filter.map(|filter| FrameFilter::new(filter.clone(), files)),
+            asides: Tracker::new(limits),
+            undecoded: Vec::new(),
+            known: None,
+            latest: Timestamp::ZERO,
+            words: String::new(),
+            given: GivenNames::default(),
+            rewriting: None,
+            tells: true,
+        }
+    }
+
+    /// Tells it all.
     fn tell(
         mut self,
         mut files: Merged,
         arguments: &cli::Replay,
         messages: &mut Messages,
         bar: Option<&ProgressBar>,
-    ) -> bool {
+    ) -> Ending {
         let mut tracker = Tracker::new(limits(&arguments.output));
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
         let (mut packets, mut whole) = (0_u64, true);
-        while left > 0 && !self.log.output.has_failed() && !self.stop.load(Ordering::Relaxed) {
+        while left > 0 && self.goes_on() {
+            self.rewriting.iter_mut().for_each(|rewriting| rewriting.look_ahead(&mut files));
             match files.next() {
+                Ok(Next::Frame(frame, tap)) if tap.aside.is_some() => {
+                    self.aside(&frame, tap, messages);
+                    self.log.tell_due(frame.at);
+                }
                 Ok(Next::Frame(frame, tap)) => {
                     packets += 1;
+                    self.log.facts.give(&self.given, frame.tap, &mut self.log.output.namer);
                     match self.admits(&frame, tap) {
                         Ok(true) => {
-                            self.frame(&frame, tap, &mut tracker);
+                            self.frame(&frame, tap, &mut tracker, messages);
                             left -= 1;
                         }
                         Ok(false) => tracker.tick(frame.at, &mut self.log),
@@ -161,14 +220,13 @@ impl Story {
                         }
                         Err(Unfiltered::Wrong(error)) => {
                             messages.say_filter(&error);
-                            return false;
+                            return Ending::Told(false);
                         }
                     }
                     self.log.tell_due(frame.at);
                 }
-                Ok(Next::Names(block)) => self.names(&block, messages),
-                // A silent pipe: how late it is in packet time, nobody knows.
-                Ok(Next::Idle(_)) => self.log.tell_rest(),
+                Ok(Next::Names(block)) => self.names(&block, &files, messages),
+                Ok(Next::Idle(at)) => self.idle(at, &mut tracker),
                 Ok(Next::End) | Err(_) => break,
             }
             if packets.is_multiple_of(BAR_EVERY)
@@ -177,55 +235,115 @@ impl Story {
                 bar.set_position(files.position());
             }
         }
+        self.asides.finish(&mut self.log);
         tracker.finish(&mut self.log);
         self.log.tell_rest();
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        self.finish(&tracker, &mut files, messages) && whole
+        if self.log.output.goes_back() {
+            return Ending::Again(Box::new(self.log.output));
+        }
+        Ending::Told(self.finish(&tracker, &mut files, packets, messages) && whole)
     }
 
-    /// Writes the summary, and says what went wrong. False where something did.
-    fn finish(self, tracker: &Tracker, files: &mut Merged, messages: &mut Messages) -> bool {
+    /// Whether anybody wants more of it. Who writes a file wants it whole, though nobody reads the log any more.
+    fn goes_on(&self) -> bool {
+        let is_over = match &self.rewriting {
+            Some(rewriting) => rewriting.has_failed(),
+            None => self.log.output.is_over(),
+        };
+        !is_over && !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Writes the summary, and says what went wrong of the `packets` that were read. False where something did.
+    fn finish(mut self, tracker: &Tracker, files: &mut Merged, packets: u64, messages: &mut Messages) -> bool {
         let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let counters = tracker.counters().clone();
         let names_forgotten = self.log.output.namer.forgotten();
         let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0, names_forgotten };
         let known = self.say_unknown_names(messages);
+        let rewriting = self.rewriting.take();
+        let rewritten = rewriting.is_none_or(|file| file.finish(files, packets, messages));
         let written = ended(self.log.output.finish(&totals), messages);
+        for file in files.files() {
+            if let Some(version) = file.newer_taps() {
+                messages.say(&format!(
+                    "{}: what its interfaces are is told in format version {version}, and this bridgetap reads version 1: \
+                     use a newer one",
+                    file.name()
+                ));
+            }
+        }
         let mut errors = files.take_errors();
         // A pipe that was left in the middle of a packet was not cut.
         errors.retain(|error| !(self.stop.load(Ordering::Relaxed) && matches!(error, Error::Cut { .. })));
         for error in &errors {
             messages.say(&error.to_string());
         }
-        written && known && errors.is_empty()
+        written && rewritten && known && errors.is_empty()
     }
 
     /// Whether the capture filter lets a frame through.
     fn admits(&mut self, frame: &Frame<'_>, tap: &Tap) -> Result<bool, Unfiltered> {
         let Some(filter) = &mut self.filter else { return Ok(true) };
-        filter.admits(frame, tap, self.log.output.namer.directory(frame.tap))
+        let namer = &self.log.output.namer;
+        filter.admits(frame, tap, namer.directory(frame.tap), namer.names_of_addresses(frame.tap))
     }
 
     /// Says which names of the filters nothing was called. One in the capture filter, which needs an address, is an error.
     fn say_unknown_names(&self, messages: &mut Messages) -> bool {
-        let directory = self.known.and_then(|tap| self.log.output.namer.directory(tap));
-        for unknown in self.log.output.events.iter().flat_map(|filter| filter.unknown(directory.map(Arc::as_ref))) {
+        let namer = &self.log.output.namer;
+        let directory = self.known.and_then(|tap| namer.directory(tap)).map(Arc::as_ref);
+        let names = self.known.map(|tap| namer.names_of_addresses(tap));
+        for unknown in self.log.output.events.iter().flat_map(|filter| filter.unknown(directory, names)) {
             messages.say(&unknown);
         }
-        let wrong = self.filter.as_ref().and_then(FrameFilter::unknown);
+        let wrong = self.filter.as_ref().and_then(|filter| filter.unknown(|tap| namer.names_of_addresses(tap)));
         if let Some(error) = &wrong {
             messages.say_filter(error);
         }
         wrong.is_none()
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker) {
+    /// Follows a packet that tells of others only.
+    fn aside(&mut self, frame: &Frame<'_>, tap: &Tap, messages: &mut Messages) {
+        self.log.facts.give(&self.given, frame.tap, &mut self.log.output.namer);
+        let frame = &self.kept(frame, tap, messages);
+        if !self.tells {
+            return;
+        }
+        self.meet(frame, tap);
+        self.log.facts.expect_asides();
+        if decode::supports(frame.link) {
+            self.asides.observe(&decode::decode(frame), &mut self.log);
+        }
+    }
+
+    /// The capture went on until then, or a pipe is silent.
+    fn idle(&mut self, at: Timestamp, tracker: &mut Tracker) {
+        self.rewriting.iter_mut().for_each(|rewriting| rewriting.idle(at));
+        if at > self.latest {
+            self.latest = at;
+            tracker.tick(at, &mut self.log);
+            self.asides.tick(at, &mut self.log);
+            self.log.tell_due(at);
+        } else {
+            // How late it is in packet time, nobody knows.
+            self.log.tell_rest();
+        }
+    }
+
+    /// Learns of a tap at its first packet, and whether it may have seen what another has.
+    fn meet(&mut self, frame: &Frame<'_>, tap: &Tap) {
+        self.latest = frame.at;
+        if frame.at >= self.log.facts.next() {
+            self.log.rename(frame.at);
+        }
         if self.known != Some(frame.tap) {
             let namer = &mut self.log.output.namer;
             if !namer.knows_tap(frame.tap) {
-                namer.set_tap(frame.tap, tap.clone());
+                self.log.facts.meet(frame.tap, tap, namer);
             }
             let shares = |known: TapId| known.0 / MAX_TAPS == frame.tap.0 / MAX_TAPS;
             if self.known.is_some_and(shares) || frame.link == LinkType::LINUX_SLL2 {
@@ -233,12 +351,31 @@ impl Story {
             }
             self.known = Some(frame.tap);
         }
+    }
+
+    /// A packet as it is written, where a file is.
+    fn kept<'a>(&mut self, frame: &Frame<'a>, tap: &Tap, messages: &mut Messages) -> Frame<'a> {
+        match &mut self.rewriting {
+            Some(rewriting) => rewriting.packet(frame, tap, messages),
+            None => *frame,
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, tap: &Tap, tracker: &mut Tracker, messages: &mut Messages) {
+        let frame = &self.kept(frame, tap, messages);
+        if !self.tells {
+            return;
+        }
+        self.meet(frame, tap);
         if !decode::supports(frame.link) {
             return self.pass_over(frame.link);
         }
         let packet = decode::decode(frame);
         if self.log.output.wants_packets() {
             self.log.event(packet_line(&packet, &mut self.words));
+            if self.log.output.is_over() {
+                return;
+            }
         }
         tracker.observe(&packet, &mut self.log);
     }
@@ -250,28 +387,13 @@ impl Story {
         }
     }
 
-    fn names(&mut self, block: &NameBlock, messages: &mut Messages) {
-        self.log.output.namer.add_file_names(block);
-        if !block.comment.trim_start().starts_with("{\"bridgetap_directory\"") {
-            return;
-        }
-        match docker::read_snapshot(&block.comment) {
-            Ok(snapshot) => {
-                let directory = snapshot.apply(self.log.output.namer.directory(block.tap).map(Arc::as_ref));
-                self.log.output.namer.set_directory(block.tap, Arc::new(directory));
-            }
-            Err(error) => messages.say(&format!("names in the capture cannot be read: {error}")),
+    fn names(&mut self, block: &NameBlock, files: &Merged, messages: &mut Messages) {
+        let told = self.log.facts.learn(block, &self.given, &mut self.log.output.namer).unwrap_or_else(|why| {
+            messages.say(&format!("{}: {why}", files.file_of(block.tap)));
+            None
+        });
+        if let Some(rewriting) = &mut self.rewriting {
+            rewriting.names(block, told, messages);
         }
     }
-}
-
-/// Set when somebody presses Ctrl-C or ends the program: then the log ends with its summary.
-fn stop_on_signals() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // A second signal ends the program at once.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
-    stop
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
 use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId};
 use crate::decode;
@@ -50,11 +51,13 @@ pub(super) struct Shared {
     pub count: u64,
     /// Whether single packets are wanted.
     pub wants_packets: bool,
+    /// Whether anything is: not so where packets are recorded only.
+    pub tracks: bool,
     pub limits: Limits,
 }
 
 /// What to open.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Wanted {
     pub id: TapId,
     pub tap: Tap,
@@ -67,6 +70,8 @@ pub(super) struct Wanted {
     pub idle: Duration,
     /// Its packets are among those that `-c` counts.
     pub counts: bool,
+    /// Where its packets are also written.
+    pub recorder: Option<Recorder>,
 }
 
 /// A tap that is being opened on its thread.
@@ -88,19 +93,20 @@ impl Opening {
 /// Begins to open a tap and to follow it until `stop`, on a thread of its own that enters its namespace and stays there.
 /// Opening waits for the kernel more than it computes, so many are opened at the same time.
 pub(super) fn spawn(
-    wanted: Wanted,
+    mut wanted: Wanted,
     stop: Stop,
     sender: Sender<Message>,
     shared: Arc<Shared>,
 ) -> Result<Opening, Error> {
     let (id, counts, name) = (wanted.id, wanted.counts, wanted.tap.interface.clone());
+    let recorder = wanted.recorder.take();
     let (tell, opened) = bounded(1);
     let work = move || match open(wanted, stop) {
         Ok(live) => {
             let tap = live.tap(id).cloned();
             let unknown = || Error::Io { name: String::new(), source: std::io::Error::other("a tap without a name") };
             if tell.send(tap.ok_or_else(unknown)).is_ok() {
-                Following { live, id, sender, shared, undecoded: 0, counts }.run();
+                Following { live, id, sender, shared, undecoded: 0, counts, recorder }.run();
             }
         }
         // Whoever waits for it is there.
@@ -130,6 +136,7 @@ struct Following {
     undecoded: u64,
     /// As in [`Wanted`].
     counts: bool,
+    recorder: Option<Recorder>,
 }
 
 impl Following {
@@ -137,16 +144,23 @@ impl Following {
         let mut tracker = Tracker::new(self.shared.limits);
         let error = self.follow(&mut tracker).err();
         let sender = self.sender.clone();
-        tracker.finish(&mut |event: Event<'_>| {
+        let mut tell = |event: Event<'_>| {
             let message = Message::Event(Box::new(event.into_owned()));
             // A reader that stalls for so long at the end does not want them.
             let _ = sender.send_timeout(message, LAST_WORDS);
-        });
+        };
+        let at = self.live.ended_at();
+        tracker.tick(at, &mut tell);
+        tracker.finish(&mut tell);
         let link = self.live.tap(self.id).map(|tap| tap.link);
+        let drops = self.live.drops();
+        if let Some(recorder) = self.recorder.take() {
+            recorder.end(drops, at);
+        }
         let ended = Ended {
             id: self.id,
             counters: tracker.counters().clone(),
-            drops: self.live.drops(),
+            drops,
             error,
             undecoded: link.filter(|_| self.undecoded > 0).map(|link| (link, self.undecoded)),
         };
@@ -155,7 +169,7 @@ impl Following {
     }
 
     fn follow(&mut self, tracker: &mut Tracker) -> Result<(), Error> {
-        let Self { live, sender, shared, undecoded, counts, .. } = self;
+        let Self { live, sender, shared, undecoded, counts, recorder, .. } = self;
         let mut words = String::new();
         let mut tell = |event: Event<'_>| {
             if sender.try_send(Message::Event(Box::new(event.into_owned()))).is_err() {
@@ -163,10 +177,22 @@ impl Following {
             }
         };
         loop {
+            // What is left goes to the file before the tap sleeps.
+            if let Some(recorder) = recorder
+                && (recorder.is_full() || recorder.has_packets() && !live.is_ready()?)
+            {
+                recorder.send(|| live.drops());
+            }
             match live.next()? {
                 Next::Frame(frame, _) => {
                     if *counts && shared.packets.fetch_add(1, Ordering::Relaxed) >= shared.count {
                         return Ok(());
+                    }
+                    if let Some(recorder) = recorder {
+                        recorder.push(&frame);
+                    }
+                    if !shared.tracks {
+                        continue;
                     }
                     if !decode::supports(frame.link) {
                         *undecoded += 1;

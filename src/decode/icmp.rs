@@ -302,7 +302,7 @@ impl Protocol for NeighbourDiscovery {
         "nd"
     }
     fn noun(&self) -> &'static str {
-        "neighbour solicitation"
+        "ND request"
     }
     /// `RETRANS_TIMER` is one second (RFC 4861, 10).
     fn patience(&self) -> Duration {

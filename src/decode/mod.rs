@@ -7,6 +7,7 @@
 //! compare.
 
 pub mod arp;
+pub mod content;
 pub mod describe;
 pub mod dns;
 pub mod icmp;

@@ -1,6 +1,6 @@
 //! The Directory: networks, containers and their addresses, with the time for which each was true.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -9,10 +9,8 @@ use crate::address::MacAddr;
 use crate::docker::leases::Leases;
 use crate::docker::lookup::{self, Lookup};
 use crate::docker::network_index::NetworkIndex;
+use crate::docker::past::{MAX_PAST_CONTAINERS, MAX_PAST_NETWORKS, Past};
 use crate::time::Timestamp;
-
-/// Networks that were removed and are still known by their id; beyond it the one removed first goes.
-pub const MAX_PAST_NETWORKS: usize = 4096;
 
 /// A network's 64-digit hexadecimal id, as the daemon gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,8 +172,10 @@ pub struct Container {
 pub struct Directory {
     networks: Arc<NetworkIndex>,
     /// Removed networks, in the order of their removal: packets that name them may still come.
-    past_networks: Arc<VecDeque<Arc<Network>>>,
+    past_networks: Past<Network, MAX_PAST_NETWORKS>,
     containers: HashMap<ContainerId, Arc<Container>>,
+    /// Containers that stopped, and what those that run were called before.
+    past_containers: Past<Container, MAX_PAST_CONTAINERS>,
     /// The same containers, by name and then id.
     sorted: Vec<Arc<Container>>,
     leases: Leases,
@@ -243,7 +243,9 @@ impl Directory {
         }
         next.networks = NetworkIndex::replaced(&self.networks, networks);
         if !Arc::ptr_eq(&next.networks, &self.networks) {
-            next.remember_networks(&self.networks);
+            let is_there = |network: &Network| next.networks.get(&network.id).is_some();
+            let went = self.networks.iter().filter(|network| !is_there(network)).cloned();
+            next.past_networks.update(went, is_there);
         }
         next
     }
@@ -269,7 +271,7 @@ impl Directory {
 
     /// The network with this id; also one that was removed, as packets of it may come late.
     pub fn network(&self, id: &NetworkId) -> Option<&Arc<Network>> {
-        self.networks.get(id).or_else(|| self.past_networks.iter().rev().find(|past| past.id == *id))
+        self.networks.get(id).or_else(|| self.past_networks.latest(|past| past.id == *id))
     }
 
     /// The networks there are now, by name.
@@ -306,6 +308,12 @@ impl Directory {
     pub fn container_by_name(&self, name: &str) -> Option<&Arc<Container>> {
         let at = self.sorted.partition_point(|container| container.name.as_str() < name);
         self.sorted.get(at).filter(|container| container.name == name)
+    }
+
+    /// As [`Directory::container_by_name`]; where none runs now, the one that had this name last: names may come before
+    /// the last packets that they are too late for.
+    pub fn latest_container_by_name(&self, name: &str) -> Option<&Arc<Container>> {
+        self.container_by_name(name).or_else(|| self.past_containers.latest(|past| past.name == name))
     }
 
     /// The network that has `address` as a gateway: `network` itself, or, without one, the first by name.
@@ -367,6 +375,9 @@ impl Directory {
         }
         if let Some(old) = self.containers.remove(id) {
             self.leases.close(&old, at);
+            if container.as_ref().is_none_or(|container| container.name != old.name) {
+                self.past_containers.update([old], |past| past.id == *id);
+            }
         }
         if let Some(container) = container {
             let container = Arc::new(container);
@@ -380,15 +391,6 @@ impl Directory {
         self.sorted = self.containers.values().cloned().collect();
         self.sorted.sort_unstable_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         self.as_of = self.as_of.max(at);
-    }
-
-    /// Keeps those of the networks before that are no more.
-    fn remember_networks(&mut self, before: &NetworkIndex) {
-        let past = Arc::make_mut(&mut self.past_networks);
-        past.retain(|network| self.networks.get(&network.id).is_none());
-        past.extend(before.iter().filter(|network| self.networks.get(&network.id).is_none()).cloned());
-        let excess = past.len().saturating_sub(MAX_PAST_NETWORKS);
-        past.drain(..excess);
     }
 }
 

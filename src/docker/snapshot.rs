@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 /// The version that is read and written.
 pub const VERSION: u64 = 1;
+/// How a snapshot begins, by which readers of capture files know it.
+pub const BEGINS: &str = "{\"bridgetap_directory\"";
 /// Most bytes that a snapshot may have; one of 1,000 containers has half a megabyte.
 pub const MAX_BYTES: usize = 64 << 20;
 /// Most containers, and most networks, that a snapshot may have.
@@ -88,6 +90,16 @@ impl fmt::Display for SnapshotError {
 impl Error for SnapshotError {}
 
 impl Snapshot {
+    /// The state of a Directory as it is now, as true from `at` on.
+    pub fn of(directory: &Directory, at: Timestamp) -> Self {
+        Self {
+            at,
+            host_addresses: directory.host_addresses().to_vec(),
+            networks: directory.networks().map(|network| (**network).clone()).collect(),
+            containers: directory.containers().map(|container| (**container).clone()).collect(),
+        }
+    }
+
     /// The Directory after this state, which follows `before`, or is the first.
     #[must_use]
     pub fn apply(self, before: Option<&Directory>) -> Directory {

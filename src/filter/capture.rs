@@ -16,6 +16,7 @@ use crate::decode::dns;
 use crate::docker::directory::masked;
 use crate::docker::lookup::nearest;
 use crate::docker::{Container, Directory};
+use crate::name::NamesOfAddresses;
 
 /// What nobody has: an IPv4 address of class E (RFC 1112, 4), an IPv6 address of the discard prefix (RFC 6666), a group
 /// that is no group. They stand for a container that is gone.
@@ -45,9 +46,17 @@ impl CaptureFilter {
     /// Looks the names up. One that is not there is an error, with the nearest name; `why_no_names` is added where the
     /// Directory could not be had.
     pub fn resolve(&mut self, directory: &Directory, why_no_names: Option<&str>) -> Result<(), FilterError> {
+        self.resolve_among(Known { directory, addresses: None }, why_no_names)
+    }
+
+    /// The same with names of single addresses.
+    pub(super) fn resolve_among(&mut self, known: Known<'_>, why_no_names: Option<&str>) -> Result<(), FilterError> {
         for (operand, found) in self.expression.operands.iter().zip(&mut self.found).filter(|(at, _)| at.is_name) {
-            let wrong = |nobody| self.expression.error(words(operand, nobody, why_no_names), operand.span.clone());
-            *found = Some(look_up(operand, directory).map_err(wrong)?);
+            let wrong = |nobody| {
+                let nobody = with_nearest(nobody, known, &operand.text);
+                self.expression.error(words(operand, nobody, why_no_names), operand.span.clone())
+            };
+            *found = Some(look_up(operand, known).map_err(wrong)?);
         }
         Ok(())
     }
@@ -55,10 +64,15 @@ impl CaptureFilter {
     /// Looks the names up again after a change. Who is gone keeps its addresses until somebody else has them: its last
     /// packets are still to come. Whether it makes a difference.
     pub fn follow(&mut self, directory: &Directory) -> bool {
+        self.follow_among(Known { directory, addresses: None })
+    }
+
+    /// The same with names of single addresses.
+    pub(super) fn follow_among(&mut self, known: Known<'_>) -> bool {
         let mut changed = false;
         for (operand, found) in self.expression.operands.iter().zip(&mut self.found).filter(|(at, _)| at.is_name) {
-            let gone = || found.as_ref().map(|before| before.without_those_of_others(directory));
-            let now = look_up(operand, directory).ok().or_else(gone);
+            let gone = || found.as_ref().map(|before| before.without_those_of_others(known.directory));
+            let now = look_up(operand, known).ok().or_else(gone);
             changed |= *found != now;
             *found = now;
         }
@@ -66,10 +80,10 @@ impl CaptureFilter {
     }
 
     /// The names that nobody was ever called by, as errors.
-    pub fn unknown(&self, directory: Option<&Directory>, why_no_names: Option<&str>) -> Option<FilterError> {
+    pub(super) fn unknown(&self, known: Known<'_>, why_no_names: Option<&str>) -> Option<FilterError> {
         let names = self.expression.operands.iter().zip(&self.found);
         let operand = names.into_iter().find(|(operand, found)| operand.is_name && found.is_none())?.0;
-        let nobody = directory.map_or(Err(Nobody::Unknown(None)), |directory| look_up(operand, directory)).err()?;
+        let nobody = with_nearest(look_up(operand, known).err()?, known, &operand.text);
         Some(self.expression.error(words(operand, nobody, why_no_names), operand.span.clone()))
     }
 
@@ -157,7 +171,40 @@ impl Expression {
     }
 }
 
-fn look_up(operand: &Operand, directory: &Directory) -> Result<Found, Nobody> {
+/// The names that a filter's words may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    pub directory: &'a Directory,
+    /// Names of single addresses, of a capture file or from the user.
+    pub addresses: Option<NamesOfAddresses<'a>>,
+}
+
+fn look_up(operand: &Operand, known: Known<'_>) -> Result<Found, Nobody> {
+    match look_up_in(operand, known.directory) {
+        Err(Nobody::Unknown(nearest))
+            if matches!(operand.head.wants, Wants::Host | Wants::HostOrNet | Wants::Other) =>
+        {
+            let addresses = || known.addresses.into_iter().flat_map(|names| names.addresses(&operand.text));
+            match (addresses().count(), operand.head.family) {
+                (0, _) => Err(Nobody::Unknown(nearest)),
+                (_, Family::Ether) => Err(Nobody::NoMac),
+                (many, _) if many > MAX_ADDRESSES => Err(Nobody::TooMany(many)),
+                _ => Found::of_addresses(addresses().collect()).usable(&operand.text),
+            }
+        }
+        found => found,
+    }
+}
+
+/// With the nearest name of an address where no other is near. Not sought before it is an error: there may be many.
+fn with_nearest(nobody: Nobody, known: Known<'_>, word: &str) -> Nobody {
+    match (nobody, known.addresses) {
+        (Nobody::Unknown(None), Some(names)) => Nobody::Unknown(nearest(names.names(), word)),
+        (nobody, _) => nobody,
+    }
+}
+
+fn look_up_in(operand: &Operand, directory: &Directory) -> Result<Found, Nobody> {
     if operand.misplaced {
         return Err(Nobody::Misplaced);
     }
@@ -208,6 +255,9 @@ fn words(operand: &Operand, nobody: Nobody, why_no_names: Option<&str>) -> Strin
         }
         Nobody::Network => format!("{name} is a network: write net {name}"),
         Nobody::Container => format!("{name} is a container: write host {name}"),
+        Nobody::NoMac => {
+            format!("{name} is the name of an address, which tells no MAC address; leave out ether")
+        }
         Nobody::NoAddress(name) => {
             format!("{name} has no address of its own, as one on the network host or none has not")
         }

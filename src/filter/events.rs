@@ -15,7 +15,7 @@ use crate::docker::directory::masked;
 use crate::docker::lookup::nearest;
 use crate::docker::{Container, Directory, Subnet};
 use crate::join::Told;
-use crate::name::{Namer, Party, WELL_KNOWN};
+use crate::name::{Namer, NamesOfAddresses, Party, WELL_KNOWN};
 use crate::render::line::{Line, Verdict};
 use crate::track::event::{Connection, Event, Outcome, Stage};
 
@@ -109,7 +109,8 @@ impl EventFilter {
         // Who is shown by address is still called what they are called.
         let numeric = namer.set_numeric(false);
         let line = Line::new(told, namer);
-        let admitted = self.clauses.iter().all(|clause| self.holds(clause, event, &line));
+        let names = namer.names_of_addresses(tap);
+        let admitted = self.clauses.iter().all(|clause| self.holds(clause, event, &line, names));
         namer.set_numeric(numeric);
         admitted
     }
@@ -124,14 +125,14 @@ impl EventFilter {
         }
     }
 
-    fn holds(&self, clause: &Clause, event: &Event<'_>, line: &Line<'_>) -> bool {
-        clause.tests.iter().any(|test| self.test(test, event, line)) != clause.negated
+    fn holds(&self, clause: &Clause, event: &Event<'_>, line: &Line<'_>, names: NamesOfAddresses<'_>) -> bool {
+        clause.tests.iter().any(|test| self.test(test, event, line, names)) != clause.negated
     }
 
-    fn test(&self, test: &Test, event: &Event<'_>, line: &Line<'_>) -> bool {
+    fn test(&self, test: &Test, event: &Event<'_>, line: &Line<'_>, names: NamesOfAddresses<'_>) -> bool {
         let is = |person: &usize, party: &Option<Party<'_>>| {
             let person = self.people.get(*person);
-            person.zip(party.as_ref()).is_some_and(|(person, party)| person.is(party))
+            person.zip(party.as_ref()).is_some_and(|(person, party)| person.is(party, names))
         };
         match test {
             Test::From(person) => is(person, &line.client),
@@ -152,8 +153,9 @@ impl EventFilter {
 
     /// A word for each name that nothing is called in this Directory, with the nearest one. Something may yet come that
     /// is called so.
-    pub fn unknown(&self, directory: Option<&Directory>) -> Vec<String> {
-        let unknown = self.people.iter().filter(|person| !person.is_known(directory));
+    pub fn unknown(&self, directory: Option<&Directory>, names: Option<NamesOfAddresses<'_>>) -> Vec<String> {
+        let is_address = |person: &Person| names.is_some_and(|names| names.names().any(|name| person.fits(name)));
+        let unknown = self.people.iter().filter(|person| !person.is_known(directory) && !is_address(person));
         let mut said: Vec<_> = unknown.map(|person| person.unknown(directory)).collect();
         said.dedup();
         said
@@ -172,6 +174,7 @@ fn waited(event: &Event<'_>, line: &Line<'_>) -> Option<Duration> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => Some(*known_at - first.at),
             Stage::Closed { .. } | Stage::Reset { .. } | Stage::StillOpen(_) => None,
         },
+        Event::Measured(_) => line.took,
         Event::Datagrams(_) | Event::Notice(_) | Event::Packet(_) => None,
     }
 }
@@ -209,13 +212,18 @@ impl Person {
         Self { name: name.to_owned(), form, ids: AHashSet::new(), known: false }
     }
 
-    fn is(&self, party: &Party<'_>) -> bool {
+    fn is(&self, party: &Party<'_>, names: NamesOfAddresses<'_>) -> bool {
         match &self.form {
             Form::Range(address, prefix) => masked(party.address, *prefix) == masked(*address, *prefix),
             Form::Mac(mac) => party.mac == Some(*mac),
             Form::Pattern | Form::Name => {
                 let is_known = party.container_id.is_some_and(|id| self.ids.contains(id));
-                is_known || self.fits(&party.name) || party.network.is_some_and(|network| self.fits(network))
+                // Any of its names, though it is shown by the first.
+                let of_address = || names.of(&party.address).iter().any(|name| self.fits(name));
+                is_known
+                    || self.fits(&party.name)
+                    || party.network.is_some_and(|network| self.fits(network))
+                    || party.container_id.is_none() && of_address()
             }
         }
     }

@@ -16,6 +16,7 @@ fn namer(numeric: bool) -> Namer {
         network: network.map(str::to_owned),
         namespace: namespace.map(str::to_owned),
         link: LinkType::ETHERNET,
+        aside: None,
     };
     namer.set_tap(TapId(0), tap("br-aa", Some("my_bridge"), None));
     namer.set_tap(TapId(1), tap("lo", None, Some("container_a")));
@@ -41,6 +42,7 @@ fn ping(client: &str, server: &str, outcome: Outcome, millis: u64) -> Event<'sta
         reply: (!matches!(outcome, Outcome::Unanswered(_))).then(|| seen(millis)),
         outcome,
         tries: 1,
+        cast: None,
         waited: Duration::from_millis(millis),
         late: false,
         subject: Subject::Ping { id: 1, sequence: 1, data_len: 56, hop_limit: 64, fragmented: false },
@@ -197,7 +199,7 @@ fn a_name_that_nothing_has_is_said() {
     let wants =
         EventWants::From(names(&["containr_a", "web", "docker-dns", "10.0.0.1", "zzzz-*", "my_bridge", "qqqqq"]));
     let filter = EventFilter::new(&EventFilters { flags: vec![flag(false, wants)] }).unwrap();
-    let said = filter.unknown(Some(&directory()));
+    let said = filter.unknown(Some(&directory()), None);
     assert_eq!(
         said,
         [

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-use super::capture::CaptureFilter;
+use super::capture::{CaptureFilter, Known};
 use super::error::FilterError;
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{Frame, Program, Tap, TapId};
 use crate::docker::Directory;
+use crate::name::NamesOfAddresses;
 
 /// Why names cannot be known.
-const NO_NAMES: &str = "the capture carries no names of containers, so write addresses";
+const NO_NAMES: &str = "the capture carries no names of containers; give them with --docker-inspect or --hosts, or \
+                        write addresses";
 
 /// A capture filter on the frames of one or several files.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct FrameFilter {
 struct Names {
     filter: CaptureFilter,
     directory: Option<Arc<Directory>>,
+    /// The version of the names that belong to addresses alone.
+    of_addresses: u64,
     /// How often they changed.
     version: u64,
 }
@@ -62,8 +66,9 @@ impl FrameFilter {
         frame: &Frame<'_>,
         tap: &Tap,
         directory: Option<&Arc<Directory>>,
+        of_addresses: NamesOfAddresses<'_>,
     ) -> Result<bool, Unfiltered> {
-        let names = Self::names(&mut self.files, &self.filter, self.alone, frame.tap, directory)?;
+        let names = Self::names(&mut self.files, &self.filter, self.alone, frame.tap, (directory, of_addresses))?;
         match self.programs.get_mut(&frame.tap) {
             Some(compiled) if compiled.version == names.version => {}
             Some(compiled) => compiled.update(names, tap),
@@ -95,33 +100,47 @@ impl FrameFilter {
         filter: &CaptureFilter,
         alone: bool,
         tap: TapId,
-        directory: Option<&Arc<Directory>>,
+        (directory, of_addresses): (Option<&Arc<Directory>>, NamesOfAddresses<'_>),
     ) -> Result<&'a Names, Unfiltered> {
         let file = tap.0 / MAX_TAPS;
         let is_new = !files.contains_key(&file);
-        let names = files.entry(file).or_insert_with(|| Names { filter: filter.clone(), directory: None, version: 0 });
+        let names = files.entry(file).or_insert_with(|| Names {
+            filter: filter.clone(),
+            directory: None,
+            of_addresses: 0,
+            version: 0,
+        });
         let is_same = match (&names.directory, directory) {
             (Some(known), Some(directory)) => Arc::ptr_eq(known, directory),
             (None, None) => true,
             _ => false,
         };
-        if is_new && alone {
-            names.resolve(directory).map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
-        } else if let Some(directory) = directory.filter(|_| !is_same) {
-            names.filter.follow(directory);
-        }
+        let is_same = is_same && names.of_addresses == of_addresses.version();
         if !is_same {
             names.directory = directory.cloned();
+            names.of_addresses = of_addresses.version();
             names.version += 1;
+        }
+        let nobody = Directory::default();
+        let known = Known { directory: directory.map_or(&nobody, Arc::as_ref), addresses: Some(of_addresses) };
+        if is_new && alone {
+            let why = (directory.is_none() && of_addresses.is_empty()).then_some(NO_NAMES);
+            names.filter.resolve_among(known, why).map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
+        } else if is_new || !is_same {
+            names.filter.follow_among(known);
         }
         Ok(names)
     }
 
-    /// The error where a name was known in no file, at the end of all.
-    pub fn unknown(&self) -> Option<FilterError> {
-        let mut unknown = self.files.values().map(|names| {
-            let why = names.directory.is_none().then_some(NO_NAMES);
-            names.filter.unknown(names.directory.as_deref(), why)
+    /// The error where a name was known in no file, at the end of all. `of_addresses` gives the names of the file that a
+    /// tap is of.
+    pub fn unknown<'a>(&self, of_addresses: impl Fn(TapId) -> NamesOfAddresses<'a>) -> Option<FilterError> {
+        let nobody = Directory::default();
+        let mut unknown = self.files.iter().map(|(file, names)| {
+            let addresses = of_addresses(TapId(file * MAX_TAPS));
+            let why = (names.directory.is_none() && addresses.is_empty()).then_some(NO_NAMES);
+            let directory = names.directory.as_deref().unwrap_or(&nobody);
+            names.filter.unknown(Known { directory, addresses: Some(addresses) }, why)
         });
         let first = unknown.next().flatten()?;
         unknown.all(|other| other.is_some_and(|other| other.span == first.span)).then_some(first)
@@ -129,13 +148,6 @@ impl FrameFilter {
 }
 
 impl Names {
-    fn resolve(&mut self, directory: Option<&Arc<Directory>>) -> Result<(), FilterError> {
-        match directory {
-            Some(directory) => self.filter.resolve(directory, None),
-            None => self.filter.resolve(&Directory::default(), Some(NO_NAMES)),
-        }
-    }
-
     /// The container whose namespace the tap is in.
     fn owner(&self, tap: &Tap) -> Option<&crate::docker::Container> {
         let (directory, namespace) = (self.directory.as_ref()?, tap.namespace.as_deref()?);

@@ -46,6 +46,7 @@ fn ends(event: &Event<'_>) -> Option<(Ends, u8)> {
             Some((exchange.ends, protocol))
         }
         Event::Connection(connection) => Some((connection.ends, TCP)),
+        Event::Measured(measured) => Some((measured.ends, TCP)),
         Event::Datagrams(datagrams) => Some((datagrams.ends, UDP)),
         Event::Notice(notice) => Some((notice.ends, UDP)),
         Event::Packet(packet) => {

@@ -6,7 +6,7 @@ use ahash::AHashSet;
 
 use crate::address::MacAddr;
 use crate::docker::lookup::nearest;
-use crate::docker::{Container, Directory, Endpoint, Lookup, Network, Subnet};
+use crate::docker::{Container, Directory, Endpoint, Lookup, Network, NetworkId, Subnet};
 use crate::name::WELL_KNOWN;
 
 /// As many addresses may a name stand for: libpcap takes a second for a filter of a thousand, and four for each twice as
@@ -37,6 +37,8 @@ pub(super) enum Nobody {
     Misplaced,
     /// It has so many addresses.
     TooMany(usize),
+    /// It is the name of an address, and a MAC address was expected.
+    NoMac,
     /// It is there, but without an address of its own.
     NoAddress(String),
 }
@@ -69,6 +71,12 @@ impl Found {
         found
     }
 
+    /// Single addresses, and what [`Found::of`] adds to them.
+    pub fn of_addresses(addresses: Vec<IpAddr>) -> Self {
+        let nowhere = NetworkId("".into());
+        Self::of(std::iter::once(&Endpoint { network: nowhere, addresses, mac: None, aliases: Vec::new() }))
+    }
+
     fn network(network: &Network) -> Self {
         Self { subnets: network.subnets.clone(), is_network: true, ..Self::default() }
     }
@@ -99,7 +107,7 @@ impl Found {
     }
 
     /// Itself, where libpcap can do something with it.
-    fn usable(self, name: &str) -> Result<Self, Nobody> {
+    pub fn usable(self, name: &str) -> Result<Self, Nobody> {
         match if self.is_network { self.subnets.len() } else { self.addresses.len() } {
             0 => Err(Nobody::NoAddress(name.to_owned())),
             1..=MAX_ADDRESSES => Ok(self),

@@ -8,6 +8,8 @@
 //! - [`DockerProxies`] finds the docker-proxy process that opened a connection to a container, and so the host port;
 //! - [`LocalSockets`] says which container's process has a socket of the host.
 //!
+//! A capture file keeps what was told as [`Kept`], and [`SocketOwners`] are as good from there.
+//!
 //! All of it is about the program's own network namespace, which is to be the daemon's. Nothing here waits for a packet,
 //! and nothing is to be asked for each packet; each type says when to ask. `docs/published-ports.md` has what was measured.
 
@@ -16,6 +18,7 @@ mod conntrack;
 mod diag;
 mod docker_proxy;
 mod error;
+pub mod kept;
 mod netlink;
 mod pairs;
 mod processes;
@@ -26,7 +29,8 @@ pub use cgroup::container_of;
 pub use conntrack::{Conntrack, State, Translation, Tuple};
 pub use docker_proxy::{DockerProxies, DockerProxy, Reached};
 pub use error::{Error, Source};
-pub use sockets::{LocalSockets, Refreshed};
+pub use kept::{Kept, KeptTap};
+pub use sockets::{LocalSockets, Refreshed, SocketOwners};
 pub use translations::{MAX_TRANSLATIONS, Translations};
 
 /// The protocols whose connections are told apart here.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ahash::{AHashMap, AHashSet};
 
 use super::diag::{Diag, Family, Found, LISTEN, Question, WITH_PROCESS};
+use super::kept::KeptSocket;
 use super::processes::Processes;
 use super::{Error, Protocol};
 
@@ -19,13 +20,17 @@ type Owner = Option<Arc<str>>;
 /// Whose the sockets of the program's own network namespace are, as of the last [`refresh`](Self::refresh).
 ///
 /// Refresh it when a container on the host's network starts or restarts, half a second later (it has to begin to listen
-/// first), and then every few seconds while something is watched; also when [`owner`](Self::owner) has nothing for a
+/// first), and then every few seconds while something is watched; also when [`owner`](SocketOwners::owner) has nothing for a
 /// local address and the last refresh is some seconds old. Never for each packet: it reads a file of every process.
 pub struct LocalSockets {
     diag: Diag,
     processes: Processes,
-    endpoints: AHashMap<(Protocol, SocketAddr), Owner>,
+    owners: SocketOwners,
 }
+
+/// Which containers have the sockets of the host, by protocol, address and port.
+#[derive(Clone, Debug, Default)]
+pub struct SocketOwners(AHashMap<(Protocol, SocketAddr), Owner>);
 
 /// What a refresh found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +49,7 @@ impl LocalSockets {
     /// # Errors
     /// No `/proc`, or a kernel without `sock_diag`.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { diag: Diag::open()?, processes: Processes::new()?, endpoints: AHashMap::new() })
+        Ok(Self { diag: Diag::open()?, processes: Processes::new()?, owners: SocketOwners::default() })
     }
 
     /// Looks at all sockets, and at the processes of containers that are in this network namespace.
@@ -54,11 +59,11 @@ impl LocalSockets {
     pub fn refresh(&mut self) -> Result<Refreshed, Error> {
         let mut sockets = self.sockets()?;
         let mut refreshed = Refreshed::default();
-        let owners = self.owners(&mut refreshed)?;
+        let owners = self.owners_by_inode(&mut refreshed)?;
         // One that was closed before the descriptors were read looks like the host's own, and is nobody's.
         let still: AHashSet<_> = self.sockets()?.into_iter().map(|(_, found)| found.inode).collect();
         sockets.retain(|(_, found)| owners.contains_key(&found.inode) || still.contains(&found.inode));
-        self.endpoints = endpoints(sockets, &owners, &mut refreshed);
+        self.owners = SocketOwners(endpoints(sockets, &owners, &mut refreshed));
         Ok(refreshed)
     }
 
@@ -75,20 +80,13 @@ impl LocalSockets {
         Ok(sockets)
     }
 
-    /// The id of the container whose process has a local address and port: 64 hexadecimal digits. `None` where it is no
-    /// container's, or not known; also where processes of several containers share it (`SO_REUSEPORT`).
-    ///
-    /// The address is to be one of this machine: a socket on any address is found by each of them.
-    pub fn owner(&self, protocol: Protocol, address: IpAddr, port: u16) -> Option<&str> {
-        let address = address.to_canonical();
-        let any_v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let any = if address.is_ipv4() { any_v4 } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-        let find = |address| self.endpoints.get(&(protocol, SocketAddr::new(address, port)));
-        find(address).or_else(|| find(any))?.as_deref()
+    /// Whose the sockets are.
+    pub const fn owners(&self) -> &SocketOwners {
+        &self.owners
     }
 
     /// The containers of this network namespace, by the inode of each of their sockets.
-    fn owners(&self, refreshed: &mut Refreshed) -> Result<AHashMap<u32, Owner>, Error> {
+    fn owners_by_inode(&self, refreshed: &mut Refreshed) -> Result<AHashMap<u32, Owner>, Error> {
         let mut owners: AHashMap<u32, Owner> = AHashMap::new();
         let mut left = MAX_DESCRIPTORS;
         for id in self.processes.ids()? {
@@ -114,6 +112,52 @@ impl LocalSockets {
             }
         }
         Ok(owners)
+    }
+}
+
+impl SocketOwners {
+    /// The id of the container whose process has a local address and port: 64 hexadecimal digits. `None` where it is no
+    /// container's, or not known; also where processes of several containers share it (`SO_REUSEPORT`).
+    ///
+    /// The address is to be one of this machine: a socket on any address is found by each of them.
+    pub fn owner(&self, protocol: Protocol, address: IpAddr, port: u16) -> Option<&str> {
+        let address = address.to_canonical();
+        let any_v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let any = if address.is_ipv4() { any_v4 } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let find = |address| self.0.get(&(protocol, SocketAddr::new(address, port)));
+        find(address).or_else(|| find(any))?.as_deref()
+    }
+
+    /// As a capture file keeps them: those of containers, and those that stand before one. At most `max` of them, and
+    /// whether that was all.
+    pub fn kept(&self, max: usize) -> (Vec<KeptSocket>, bool) {
+        let of_containers: AHashSet<_> = self
+            .0
+            .iter()
+            .filter(|(_, owner)| owner.is_some())
+            .map(|((protocol, local), _)| (*protocol, local.port()))
+            .collect();
+        let matters = |(protocol, local): &(Protocol, SocketAddr)| of_containers.contains(&(*protocol, local.port()));
+        let mut kept: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(key, _)| matters(key))
+            .map(|(&(protocol, local), owner)| KeptSocket {
+                protocol: protocol.into(),
+                local,
+                container: owner.as_deref().map(str::to_owned),
+            })
+            .collect();
+        kept.sort_unstable();
+        let is_all = kept.len() <= max;
+        kept.truncate(max);
+        (kept, is_all)
+    }
+
+    /// Those that a capture file has kept.
+    pub fn read(kept: &[KeptSocket]) -> Self {
+        let owner = |socket: &KeptSocket| socket.container.as_deref().map(Arc::from);
+        Self(kept.iter().map(|socket| ((socket.protocol.into(), socket.local), owner(socket))).collect())
     }
 }
 

@@ -17,12 +17,12 @@ fn table(sockets: Vec<(Protocol, Found)>, owners: &[(u32, &str)]) -> (LocalSocke
     let mut refreshed = Refreshed::default();
     let endpoints = endpoints(sockets, &owners, &mut refreshed);
     let mut table = LocalSockets::open().unwrap();
-    table.endpoints = endpoints;
+    table.owners = SocketOwners(endpoints);
     (table, refreshed)
 }
 
 fn owner<'a>(table: &'a LocalSockets, address: &str, port: u16) -> Option<&'a str> {
-    table.owner(Protocol::Tcp, address.parse().unwrap(), port)
+    table.owners().owner(Protocol::Tcp, address.parse().unwrap(), port)
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_socket_on_any_address_is_found_by_each() {
     assert_eq!(owner(&table, "::ffff:10.0.0.1", 80), Some(A));
     assert_eq!(owner(&table, "fd00::1", 80), None, "a socket of IPv4 takes no IPv6");
     assert_eq!([owner(&table, "fd00::1", 81), owner(&table, "127.0.0.1", 81)], [Some(B); 2]);
-    assert_eq!(table.owner(Protocol::Udp, "10.0.0.1".parse().unwrap(), 80), None);
+    assert_eq!(table.owners().owner(Protocol::Udp, "10.0.0.1".parse().unwrap(), 80), None);
     assert_eq!(refreshed, Refreshed { of_containers: 3, lost: 0, unreadable: 0 });
 }
 
@@ -97,6 +97,22 @@ fn a_socket_leads_to_its_process_and_its_container() {
     table.processes = Processes::below(root.path()).unwrap();
     let refreshed = table.refresh().unwrap();
     assert_eq!(refreshed, Refreshed { of_containers: 1, lost: 0, unreadable: 0 });
-    assert_eq!(table.owner(Protocol::Tcp, local.ip(), local.port()), Some(A));
-    assert_eq!(table.owner(Protocol::Tcp, local.ip(), 1), None);
+    assert_eq!(table.owners().owner(Protocol::Tcp, local.ip(), local.port()), Some(A));
+    assert_eq!(table.owners().owner(Protocol::Tcp, local.ip(), 1), None);
+}
+
+#[test]
+fn a_capture_file_keeps_what_matters_and_knows_the_same() {
+    let sockets = vec![
+        socket(1, LISTEN, "0.0.0.0:80", "0.0.0.0:0"),
+        socket(2, LISTEN, "127.0.0.1:80", "0.0.0.0:0"),
+        socket(3, LISTEN, "0.0.0.0:22", "0.0.0.0:0"),
+    ];
+    let (table, _) = table(sockets, &[(1, A)]);
+    let (kept, is_all) = table.owners().kept(10);
+    assert!(is_all && kept.iter().all(|socket| socket.local.port() == 80), "{kept:?}");
+    let read = SocketOwners::read(&kept);
+    let owner = |address: &str| read.owner(Protocol::Tcp, address.parse().unwrap(), 80).map(str::to_owned);
+    assert_eq!((owner("10.0.0.1").as_deref(), owner("127.0.0.1")), (Some(A), None));
+    assert_eq!(table.owners().kept(1), (kept[..1].to_vec(), false));
 }

@@ -11,8 +11,9 @@ use crate::capture::file::MAX_TAPS;
 use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::{
-    Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, Place, Seen, Stage, Subject,
+    Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, Place, Seen, Side, Stage, Subject,
 };
+use crate::track::measured::{Measure, Measured};
 
 /// The longest that one packet takes from the first tap to the last on one host. It is mostly microseconds; a busy
 /// machine may lie in between.
@@ -50,6 +51,7 @@ enum Kind {
     Idle,
     Notice,
     Packet,
+    Measured(Measure),
 }
 
 const ANYONE: Endpoint = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -85,6 +87,12 @@ fn what(event: &Event<'_>, ends: (Endpoint, Endpoint), hasher: &RandomState) -> 
         Event::Notice(notice) => {
             // Addresses and all else that is said, as it is printed: a rare event.
             What { kind: Kind::Notice, client, server, id: hasher.hash_one(format!("{:?}", notice.what)) }
+        }
+        // No hop changes sequence numbers.
+        Event::Measured(Measured { measure, waited_for, mark, initial, .. }) => {
+            let (client, server) = if initial.is_some() { (ANYONE, ANYONE) } else { ends };
+            let id = hasher.hash_one((initial, mark, *waited_for == Side::Client));
+            What { kind: Kind::Measured(*measure), client, server, id }
         }
         Event::Packet(packet) => {
             What { kind: Kind::Packet, client, server, id: hasher.hash_one((packet.kind, &*packet.words)) }
@@ -130,6 +138,7 @@ pub(super) fn moment(event: &Event<'_>) -> Option<Timestamp> {
         Event::Datagrams(datagrams) => Some(datagrams.first.at),
         Event::Notice(notice) => Some(notice.seen.at),
         Event::Packet(packet) => Some(packet.seen.at),
+        Event::Measured(measured) => Some(measured.from.at),
     }
 }
 
@@ -139,6 +148,7 @@ pub(super) fn ends(event: &Event<'_>) -> (Endpoint, Endpoint) {
         Event::Exchange(Exchange { ends, .. })
         | Event::Connection(Connection { ends, .. })
         | Event::Datagrams(Datagrams { ends, .. })
+        | Event::Measured(Measured { ends, .. })
         | Event::Notice(Notice { ends, .. }) => (ends.client, ends.server),
         Event::Packet(packet) => packet.ends.unwrap_or((ANYONE, ANYONE)),
     }
@@ -150,6 +160,7 @@ pub(super) fn set_ends(event: &mut Event<'_>, client: Endpoint, server: Endpoint
         Event::Exchange(Exchange { ends, .. })
         | Event::Connection(Connection { ends, .. })
         | Event::Datagrams(Datagrams { ends, .. })
+        | Event::Measured(Measured { ends, .. })
         | Event::Notice(Notice { ends, .. }) => {
             // The MAC address is that of the next hop, not of whoever sent it first.
             if ends.client != client {
@@ -172,6 +183,7 @@ pub(super) fn hop(event: &Event<'_>) -> Hop {
         Event::Datagrams(datagrams) => (datagrams.first, Some(datagrams.last).filter(|last| *last != datagrams.first)),
         Event::Notice(notice) => (notice.seen, None),
         Event::Packet(packet) => (packet.seen, None),
+        Event::Measured(measured) => (measured.from, measured.to),
     };
     Hop { place: event.place(), client, server, began, ended }
 }
@@ -189,6 +201,7 @@ pub(super) fn weight(event: &Event<'_>) -> u8 {
         Event::Exchange(Exchange { outcome: Outcome::Unanswered(_), .. })
         | Event::Connection(Connection { stage: Stage::Unanswered(_) | Stage::StillOpen(_), .. }) => 0,
         Event::Connection(Connection { stage: Stage::HalfOpen(_), .. }) => 1,
+        Event::Measured(Measured { to: None, .. }) => 0,
         _ => 2,
     }
 }

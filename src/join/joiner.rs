@@ -8,6 +8,7 @@ use ahash::RandomState;
 use super::groups::{GroupId, Groups};
 use super::lookups::Lookups;
 use super::published::{self, Client, Half, Services};
+use super::vantage::Vantages;
 use super::{Knowledge, Proxied, Published, Told, Via, copies};
 use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
@@ -23,6 +24,7 @@ pub struct Joiner {
     groups: Groups,
     lookups: Lookups,
     services: Services,
+    vantages: Vantages,
     hasher: RandomState,
     latest: Timestamp,
 }
@@ -35,6 +37,7 @@ impl Joiner {
             groups: Groups::default(),
             lookups: Lookups::default(),
             services: Services::default(),
+            vantages: Vantages::default(),
             hasher: RandomState::new(),
             latest: Timestamp::ZERO,
         }
@@ -98,6 +101,11 @@ impl Joiner {
         self.groups.held() == 0
     }
 
+    /// When the next event was known.
+    pub fn next_known(&self) -> Option<Timestamp> {
+        self.groups.next_known()
+    }
+
     /// How long after `now` the next event is due.
     pub fn next_due(&self, now: Timestamp) -> Option<Duration> {
         self.groups.next_known().map(|known_at| (known_at + self.hold).since(now))
@@ -113,7 +121,10 @@ impl Joiner {
         }
         let mut hops = group.hops.clone();
         hops.sort_by_key(|hop| hop.began.at);
-        let event = *primary(members, knowledge)?;
+        let event = *match members.first().map(|event| &**event) {
+            Some(Event::Measured(_)) => self.vantages.choose(members, knowledge)?,
+            _ => primary(members, knowledge)?,
+        };
         let forwarded = self.lookups.resolve(&event, id, &mut self.groups, knowledge);
         if forwarded.is_part {
             self.take(id);
@@ -144,6 +155,11 @@ impl Joiner {
         Some(told)
     }
 
+    /// How many measurements were not told because their connection is measured at another tap, which did not make them.
+    pub const fn measured_elsewhere(&self) -> u64 {
+        self.vantages.elsewhere()
+    }
+
     /// How many groups, lookups and connections are remembered.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> (usize, usize, usize) {
@@ -159,7 +175,7 @@ impl Joiner {
 
 /// The copy that is told: one that has an answer, on a network that people name, nearest to the client.
 #[expect(clippy::vec_box, reason = "as they are held")]
-fn primary(members: Vec<Box<Event<'static>>>, knowledge: &dyn Knowledge) -> Option<Box<Event<'static>>> {
+pub(super) fn primary(members: Vec<Box<Event<'static>>>, knowledge: &dyn Knowledge) -> Option<Box<Event<'static>>> {
     members.into_iter().min_by_key(|event| {
         (Reverse(copies::weight(event)), !knowledge.is_network(event.place()), copies::hop(event).began.at)
     })
@@ -184,6 +200,10 @@ fn by_docker_proxy(told: &mut Told<'_>, client: Client) {
         copies::set_ends(&mut told.event, asking, server);
     }
     told.published = client.host.map(|host| Published { host, via: Via::DockerProxy });
+    if matches!(told.event, Event::Measured(_)) {
+        // The hops of the client's own connection are those of its handshake.
+        return;
+    }
     told.hops.extend(client.hops);
     told.hops.sort_by_key(|hop| hop.began.at);
 }
@@ -195,7 +215,7 @@ fn translated(told: &mut Told<'_>, knowledge: &dyn Knowledge) {
     let (client, asked) = known.unwrap_or((first.client, first.server));
     let server = if known.is_some() { copies::ends(&told.event).1 } else { last.server };
     match &told.event {
-        Event::Connection(_) | Event::Datagrams(_) => {
+        Event::Connection(_) | Event::Datagrams(_) | Event::Measured(_) => {
             if asked != server {
                 told.published = Some(Published { host: asked, via: Via::Dnat });
             }

@@ -12,10 +12,12 @@ mod copies;
 mod groups;
 mod joiner;
 mod lookups;
+pub mod parts;
 mod published;
 #[cfg(test)]
 mod tests;
 mod told;
+mod vantage;
 
 use std::net::IpAddr;
 use std::sync::Arc;

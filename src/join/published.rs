@@ -147,6 +147,7 @@ pub(super) fn connection(event: &Event<'_>) -> Option<(Connection, Seen)> {
     let (transport, first, sequence) = match event {
         Event::Connection(connection) => (Transport::Tcp, connection.first, connection.sequence?),
         Event::Datagrams(datagrams) => (Transport::Udp, datagrams.first, 0),
+        Event::Measured(measured) => (Transport::Tcp, measured.from, measured.initial?),
         _ => return None,
     };
     let (client, server) = copies::ends(event);
@@ -166,7 +167,8 @@ fn ready(event: &Event<'_>) -> Option<Timestamp> {
 impl Services {
     /// Looks at an event that is new, whether it is half of something.
     pub fn note(&mut self, event: &Event<'_>, group: GroupId, knowledge: &dyn Knowledge) {
-        let Some((found, first)) = connection(event) else { return };
+        // What is measured may be known before the connection is.
+        let Some((found, first)) = connection(event).filter(|_| !matches!(event, Event::Measured(_))) else { return };
         if let Some(noted) = self.roles.get(&found) {
             // The same datagrams at another tap, or much later other ones between the same ports.
             let is_again = matches!(event, Event::Datagrams(Datagrams { stage: DatagramStage::Began, .. }));

@@ -108,6 +108,7 @@ fn exchange(place: Place, asked: u64, answered: Option<u64>, subject: Subject<'s
         reply: answered.map(|answered| seen(answered, answered)),
         outcome: answered.map_or(Outcome::Unanswered(Missing::TimedOut), |_| Outcome::Answered),
         tries: 1,
+        cast: None,
         waited: Duration::ZERO,
         late: false,
         subject,
@@ -500,3 +501,7 @@ fn what_is_remembered_is_bounded() {
     assert!(lookups <= lookups::MAX_LOOKUPS + 1, "{lookups} lookups");
     assert!(connections <= published::MAX_CONNECTIONS + 1, "{connections} connections");
 }
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod measured;

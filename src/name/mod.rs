@@ -3,10 +3,13 @@
 //! A name belongs to a network, an address and a time, so it is looked up with all three. Pure: it asks nobody, and what
 //! it does not know stays an address.
 
+mod address_names;
 mod asked;
 mod called;
 mod capped;
+mod hosts;
 mod names;
+mod standing;
 mod strangers;
 mod well_known;
 
@@ -16,8 +19,10 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
+pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
 pub use strangers::{Introduction, Stranger};
 
 use crate::address::{self, MacAddr};
@@ -65,6 +70,8 @@ pub struct Namer {
     /// The names of a source that has none.
     nothing: Names,
     taps: AHashMap<TapId, Tap>,
+    /// Names of addresses that the user gave, for every source.
+    given: AddressNames,
     /// Outside addresses, and the name that was asked for when they were answered.
     learned: Capped<IpAddr, String>,
     asked: AskedNames,
@@ -97,6 +104,7 @@ impl Namer {
             sources: AHashMap::new(),
             nothing: Names::default(),
             taps: AHashMap::new(),
+            given: AddressNames::default(),
             learned: Capped::new(MAX_LEARNED),
             asked: AskedNames::new(),
             naming: Naming::default(),
@@ -285,7 +293,7 @@ impl Namer {
         let network = names.directory()?.network(&stranger.network)?;
         let view = View {
             names,
-            spot: Spot { network: Some(network), inside: None, in_tunnel: false },
+            spot: Spot { network: Some(network), inside: None, may_be_lo: false, in_tunnel: false },
             source: source(tap),
             at,
         };
@@ -315,8 +323,9 @@ impl Namer {
             _ if self.numeric => None,
             Some(container) => Some(self.container_name(view, container, network, by, asked_as)),
             None => {
-                let special = view.names.special_name(end.address, view.spot);
-                let told = special.or_else(|| view.names.file_name(&end.address)).or(asked_as);
+                let of_address = || self.of_addresses(view.names).of(&end.address).first().map(String::as_str);
+                let told = names::fixed_name(end.address).or_else(of_address);
+                let told = told.or_else(|| view.names.role(end.address, view.spot)).or(asked_as);
                 told.or_else(|| self.learned.get(&end.address).map(String::as_str)).map(Cow::Borrowed)
             }
         };

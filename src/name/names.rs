@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
+use super::AddressNames;
 use super::called::Services;
 use super::capped::Capped;
 use super::well_known;
@@ -16,9 +17,6 @@ use crate::docker::{Container, ContainerId, Directory, Network, NetworkId};
 use crate::time::Timestamp;
 use crate::track::event::Place;
 
-/// As many names from a capture's own name blocks are kept; more are hostile.
-const MAX_FILE_NAMES: usize = 262_144;
-
 /// Sockets of containers on the host's network that are remembered; the one that was seen first goes, and is called `host`
 /// until it is seen again.
 const MAX_OWNERS: usize = 16_384;
@@ -28,7 +26,7 @@ const MAX_OWNERS: usize = 16_384;
 pub(super) struct Names {
     directory: Option<Arc<Directory>>,
     services: Services,
-    by_file: AHashMap<IpAddr, String>,
+    of_addresses: AddressNames,
     interfaces: AHashMap<u32, String>,
     owners: Capped<Endpoint, Option<ContainerId>>,
 }
@@ -38,7 +36,7 @@ impl Default for Names {
         Self {
             directory: None,
             services: Services::default(),
-            by_file: AHashMap::new(),
+            of_addresses: AddressNames::default(),
             interfaces: AHashMap::new(),
             owners: Capped::new(MAX_OWNERS),
         }
@@ -52,6 +50,9 @@ pub(super) struct Spot<'a> {
     pub network: Option<&'a Arc<Network>>,
     /// The container whose namespace the tap is in.
     pub inside: Option<&'a Arc<Container>>,
+    /// The tap may be the loopback interface there: nowhere else is a loopback address the namespace's own. docker-proxy's
+    /// client, on the host's, is told at the container's `eth0`.
+    pub may_be_lo: bool,
     /// Inside a tunnel, where nothing from outside is.
     pub in_tunnel: bool,
 }
@@ -109,11 +110,13 @@ impl Names {
     /// Takes the records of a capture's name block.
     pub fn add(&mut self, block: &NameBlock) {
         for (address, names) in &block.records {
-            let room = self.by_file.len() < MAX_FILE_NAMES || self.by_file.contains_key(address);
-            if let Some(name) = names.first().filter(|name| room && !name.is_empty()) {
-                self.by_file.insert(*address, name.clone());
-            }
+            self.of_addresses.set(*address, names);
         }
+    }
+
+    /// The names that capture files give to addresses.
+    pub const fn of_addresses(&self) -> &AddressNames {
+        &self.of_addresses
     }
 
     /// What addresses mean at a place on a tap.
@@ -121,16 +124,17 @@ impl Names {
         let directory = self.directory.as_deref();
         if let Some(vni) = place.vni {
             let network = directory.and_then(|directory| directory.network_by_vni(vni.number()));
-            return Spot { network, inside: None, in_tunnel: true };
+            return Spot { network, inside: None, may_be_lo: false, in_tunnel: true };
         }
         let namespace = tap.and_then(|tap| tap.namespace.as_deref());
-        let inside = namespace.and_then(|name| directory?.container_by_name(name));
+        let inside = namespace.and_then(|name| directory?.latest_container_by_name(name));
         let network = tap.and_then(|tap| {
             let by_name = tap.network.as_deref().and_then(|name| directory?.network_by_name(name));
             // An interface inside a container may have the name of a bridge outside.
             by_name.or_else(|| if namespace.is_some() { None } else { self.by_interface(tap, place.if_index) })
         });
-        Spot { network, inside, in_tunnel: false }
+        let may_be_lo = tap.is_none_or(|tap| tap.interface.is_empty() || tap.interface == "lo");
+        Spot { network, inside, may_be_lo, in_tunnel: false }
     }
 
     fn by_interface(&self, tap: &Tap, if_index: u32) -> Option<&Arc<Network>> {
@@ -148,7 +152,7 @@ impl Names {
         let directory = self.directory.as_ref()?;
         if address.is_loopback() {
             // Inside a container's namespace its loopback addresses are the container itself, but for its name service.
-            return spot.inside.filter(|_| address != dns::DOCKER_DNS);
+            return spot.inside.filter(|_| spot.may_be_lo && address != dns::DOCKER_DNS);
         }
         if spot.is_foreign() {
             return None;
@@ -196,21 +200,8 @@ impl Names {
         }
     }
 
-    /// The name of an address that is no container's, but for those that a capture gives.
-    pub fn special_name(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
-        well_known::name(address).or_else(|| self.role(address, spot))
-    }
-
-    /// The name that a capture file gives an address.
-    pub fn file_name(&self, address: &IpAddr) -> Option<&str> {
-        self.by_file.get(address).map(String::as_str)
-    }
-
     /// What an address is to Docker: the gateway, the host, everybody on the network.
-    fn role(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
-        if address.is_loopback() {
-            return (address != dns::DOCKER_DNS).then_some("localhost");
-        }
+    pub fn role(&self, address: IpAddr, spot: Spot<'_>) -> Option<&'static str> {
         if spot.is_foreign() {
             return None;
         }
@@ -249,6 +240,11 @@ impl Names {
         let is_ours = network.subnets.iter().any(|subnet| subnet.contains(address));
         (is_ours && !directory.is_known_at(&network.id, address, at)).then_some(network)
     }
+}
+
+/// The name of an address that is no container's, where it is the same for everybody: nobody calls it otherwise.
+pub(super) fn fixed_name(address: IpAddr) -> Option<&'static str> {
+    well_known::name(address).or_else(|| address.is_loopback().then_some("localhost"))
 }
 
 /// Whether an address does not tell whose it is: the unspecified one is everybody's who has none yet (RFC 4862, 5.4.2;

@@ -53,6 +53,8 @@ pub(super) fn speakers(event: &Event<'_>) -> ([Option<Speaker>; 2], Place, Times
             (ends, place, first.at, !matches!(stage, Stage::Unanswered(_) | Stage::Failed(_)))
         }
         Event::Datagrams(Datagrams { ends, place, first, back, .. }) => (ends, place, first.at, back.packets > 0),
+        // The connection's own events say the same.
+        Event::Measured(measured) => return ([None, None], measured.place, measured.from.at),
         Event::Notice(Notice { ends, place, seen, .. }) => (ends, place, seen.at, false),
         Event::Packet(PacketLine { ends, place, seen, macs, .. }) => {
             let sender = ends.map(|(sender, _)| Speaker { end: sender, mac: macs.0 });

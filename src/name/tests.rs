@@ -40,6 +40,7 @@ pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str
         network: network.map(str::to_owned),
         namespace: namespace.map(str::to_owned),
         link: LinkType::ETHERNET,
+        aside: None,
     }
 }
 
@@ -117,6 +118,7 @@ fn lookup(tap: u32, client: &str, name: &str, answers: &[&str]) -> Event<'static
         reply: Some(seen),
         outcome: Outcome::Answered,
         tries: 1,
+        cast: None,
         waited: std::time::Duration::ZERO,
         late: false,
         subject: Subject::Lookup(Lookup {
@@ -143,6 +145,7 @@ fn everybody_has_a_name() {
         (LO, "127.0.0.11", "docker-dns"),
         (LO, "127.0.0.1", "client"),
         (BRIDGE, "127.0.0.1", "localhost"),
+        (ETH0, "127.0.0.1", "localhost"),
         (OTHER, "10.99.0.1", "gateway"),
         (OTHER, "172.18.0.2", "container_a"),
         (BRIDGE, "ff02::1:ff00:2", "solicited-node"),

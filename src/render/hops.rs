@@ -97,30 +97,42 @@ pub(super) fn hops<'a>(told: &Told<'_>, namer: &'a Namer) -> Vec<HopObject<'a>> 
     told.hops.iter().map(object).collect()
 }
 
-/// Writes a line for each hop: where, between whom there, how long after the first, and how long it took there.
+/// Writes a line for each hop: where, between whom there, how long after the first, and how long it took there. A tap of
+/// all interfaces sees a packet at the container's veth and at the bridge, which are called the same: these are one line.
 pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> fmt::Result {
     let Some(first) = told.hops.first() else { return Ok(()) };
+    let mut told_of: Vec<String> = Vec::new();
     for hop in &told.hops {
-        let tap = namer.tap(hop.place.tap);
-        out.push_str("    at ");
-        match tap {
-            Some(tap) => {
-                out.push_str(&escape(namer.interface(hop.place).unwrap_or(&tap.interface)));
-                for of in [tap.namespace.as_deref(), namer.network(hop.place)].into_iter().flatten() {
-                    write!(out, " of {}", escape(of))?;
-                }
-            }
-            None => write!(out, "tap {}", hop.place.tap.0)?,
+        let mut line = String::from("    at ");
+        write_place(hop, namer, &mut line)?;
+        write!(line, ": {} → {}", socket(hop.client), socket(hop.server))?;
+        if told_of.contains(&line) {
+            continue;
         }
-        if hop.place.if_index > 0 && namer.interface(hop.place).is_none() {
-            write!(out, " #{}", hop.place.if_index)?;
-        }
-        write!(out, ": {} → {}", socket(hop.client), socket(hop.server))?;
-        write!(out, ", {} after the first", Took(hop.began.at - first.began.at))?;
+        write!(out, "{line}, {} after the first", Took(hop.began.at - first.began.at))?;
         if let Some(ended) = hop.ended {
             write!(out, ", took {}", Took(ended.at - hop.began.at))?;
         }
         out.push('\n');
+        told_of.push(line);
+    }
+    Ok(())
+}
+
+/// The interface, and whose it is: the container's in whose namespace it is, the network's that it carries.
+fn write_place(hop: &Hop, namer: &Namer, out: &mut String) -> fmt::Result {
+    let tap = namer.tap(hop.place.tap);
+    match tap {
+        Some(tap) => {
+            out.push_str(&escape(namer.interface(hop.place).unwrap_or(&tap.interface)));
+            for of in [tap.namespace.as_deref(), namer.network(hop.place)].into_iter().flatten() {
+                write!(out, " of {}", escape(of))?;
+            }
+        }
+        None => write!(out, "tap {}", hop.place.tap.0)?,
+    }
+    if hop.place.if_index > 0 && namer.interface(hop.place).is_none() {
+        write!(out, " #{}", hop.place.if_index)?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ impl<W: Write> JsonWriter<W> {
         let (event, line) = (&told.event, Line::new(told, namer));
         let place = event.place();
         let tap = namer.tap(place.tap);
-        let (frames, details) = details(event);
+        let Some((frames, details)) = details(event) else { return Ok(()) };
         let object = Object {
             time: self.clock.text(line.at),
             kind: line.kind,
@@ -282,8 +282,9 @@ fn latency(event: &Event<'_>, line: &Line<'_>) -> Option<u64> {
     line.took.filter(|_| is_latency).map(nanos)
 }
 
-fn details(event: &Event<'_>) -> (Vec<u64>, Details) {
-    match event {
+/// What JSON has beside the line; none of a measurement, which is no line.
+fn details(event: &Event<'_>) -> Option<(Vec<u64>, Details)> {
+    Some(match event {
         Event::Exchange(exchange) => exchange_details(exchange),
         Event::Connection(connection) => connection_details(connection),
         Event::Datagrams(datagrams) => datagram_details(datagrams),
@@ -291,7 +292,8 @@ fn details(event: &Event<'_>) -> (Vec<u64>, Details) {
         Event::Packet(PacketLine { seen, words, wire_len, .. }) => {
             (vec![seen.number], Details::Packet { text: words.to_string(), length: *wire_len })
         }
-    }
+        Event::Measured(_) => return None,
+    })
 }
 
 fn exchange_details(exchange: &Exchange<'_>) -> (Vec<u64>, Details) {

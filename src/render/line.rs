@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use crate::track::event::{
     Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Stage, What,
 };
+use crate::track::measured::{Measured, Reading};
 
 /// How an event ended, for colours and for `outcome` in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,29 @@ impl<'a> Line<'a> {
             }
             Event::Notice(notice) => Self::notice(notice, namer),
             Event::Packet(packet) => Self::packet(packet, namer),
+            Event::Measured(measured) => Self::measured(measured, namer),
+        }
+    }
+
+    /// Who and what it is, for filters and tables: a measurement is not written as a line.
+    fn measured(measured: &Measured, namer: &'a Namer) -> Self {
+        let (outcome, verdict) = match measured.reading {
+            Reading::Time(_) | Reading::Ambiguous(_) => ("answered", Verdict::Good),
+            Reading::SteppedBack | Reading::AtOnce => ("packet", Verdict::Neutral),
+            Reading::Failed => ("failed", Verdict::Bad),
+            Reading::Unanswered(_) => ("unanswered", Verdict::Missing),
+        };
+        let (client, server) = namer.parties(&measured.ends, measured.place, measured.from.at);
+        Self {
+            at: measured.from.at,
+            client: Some(client),
+            server: Some(server),
+            kind: "tcp",
+            outcome,
+            verdict,
+            took: measured.reading.time(),
+            ports: true,
+            published: Port::None,
         }
     }
 

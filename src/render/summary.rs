@@ -86,7 +86,7 @@ impl Summary {
                 DatagramStage::Failed(_) => self.udp.failed += 1,
                 DatagramStage::Idle | DatagramStage::StillOpen(_) => {}
             },
-            Event::Notice(_) | Event::Packet(_) => {}
+            Event::Notice(_) | Event::Packet(_) | Event::Measured(_) => {}
         }
     }
 

@@ -5,11 +5,16 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::Summary;
+use super::columns::flow;
 use super::escape::escape;
+use super::explanation;
 use super::hops;
 use super::line::{Line, Verdict};
+use super::summary::Totals;
 use super::units::{Clock, Took, columns};
 use super::words;
+use crate::explain::Topic;
 use crate::join::Told;
 use crate::name::{Namer, Party};
 use crate::track::event::Event;
@@ -92,6 +97,10 @@ impl<W: Write> TextWriter<W> {
 
     /// Writes an event's line.
     pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
+        if matches!(told.event, Event::Measured(_)) {
+            // No line of the log.
+            return Ok(());
+        }
         let (event, line) = (&told.event, Line::new(told, namer));
         // Lent out of the writer and put back, so that their memory serves every line.
         let (mut said, mut ends) = (std::mem::take(&mut self.said), std::mem::take(&mut self.between));
@@ -128,6 +137,28 @@ impl<W: Write> TextWriter<W> {
     pub fn remark(&mut self, text: &str) -> io::Result<()> {
         let style = self.style(AnsiColor::Yellow.on_default());
         writeln!(self.out, "{style}{}{style:#}", escape(text))
+    }
+
+    /// Writes what explains the line before.
+    pub fn explanation(&mut self, topic: &Topic) -> io::Result<()> {
+        let style = self.style(Style::new().dimmed());
+        explanation::lines(topic, self.layout.width)
+            .iter()
+            .try_for_each(|line| writeln!(self.out, "{style}{line}{style:#}"))
+    }
+
+    /// Writes the summary. On a terminal its lines are broken behind commas.
+    pub fn summary(&mut self, summary: &Summary, totals: &Totals) -> io::Result<()> {
+        let Some(width) = self.layout.width else { return summary.write_text(totals, &mut self.out) };
+        let mut text = Vec::new();
+        summary.write_text(totals, &mut text)?;
+        for line in String::from_utf8_lossy(&text).lines() {
+            let pieces: Vec<_> = line.split(", ").map(str::to_owned).collect();
+            self.line.clear();
+            flow(&mut self.line, &pieces, ", ", INDENT, 0, Some(width));
+            writeln!(self.out, "{}", self.line)?;
+        }
+        Ok(())
     }
 
     fn party(&self, party: &Party<'_>, with_port: bool, out: &mut String) {
@@ -283,7 +314,8 @@ fn link_ends(event: &Event<'_>, out: &mut String) {
     out.push_str(&end(packet.macs.1));
 }
 
-fn verdict_style(verdict: Verdict) -> Style {
+/// The style of what ended so.
+pub(super) fn verdict_style(verdict: Verdict) -> Style {
     match verdict {
         Verdict::Good | Verdict::Neutral => Style::new(),
         Verdict::Bad => AnsiColor::Red.on_default(),

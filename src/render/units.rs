@@ -35,6 +35,34 @@ impl Display for Seconds {
     }
 }
 
+/// A time span to the two units that people would say: `7.2 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+#[derive(Clone, Copy, Debug)]
+pub struct Roughly(pub Duration);
+
+impl Display for Roughly {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = self.0.as_secs();
+        let two = |f: &mut Formatter<'_>, (large, unit): (u64, &str), (small, name): (u64, &str)| {
+            write!(f, "{} {unit}", seconds / large)?;
+            match seconds % large / small {
+                0 => Ok(()),
+                rest => write!(f, " {rest} {name}"),
+            }
+        };
+        match seconds {
+            0 => Took(self.0).fmt(f),
+            1..10 => write!(f, "{} s", Seconds(self.0)),
+            10..MINUTE => write!(f, "{seconds} s"),
+            MINUTE..HOUR => two(f, (MINUTE, "min"), (1, "s")),
+            HOUR..DAY => two(f, (HOUR, "h"), (MINUTE, "min")),
+            DAY.. => two(f, (DAY, "d"), (HOUR, "h")),
+        }
+    }
+}
+
 /// A count with its noun: `1 packet`, `2 packets`.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub u64, pub &'static str);
@@ -69,6 +97,12 @@ impl Clock {
     /// A clock of the zone that `TZ` or the system says.
     pub fn local() -> Self {
         Self { zone: TimeZone::system(), second: u64::MAX, text: String::new() }
+    }
+
+    /// A clock of UTC, wherever the tests run.
+    #[cfg(test)]
+    pub const fn utc() -> Self {
+        Self { zone: TimeZone::UTC, second: u64::MAX, text: String::new() }
     }
 
     /// Appends `HH:MM:SS.` and six digits, or three where `short`.
@@ -142,6 +176,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_span_is_said_in_two_units() {
+        for (millis, said) in [
+            (0, "0.000 ms"),
+            (350, "350.000 ms"),
+            (7_240, "7.2 s"),
+            (42_900, "42 s"),
+            (60_000, "1 min"),
+            (200_000, "3 min 20 s"),
+            (7_500_000, "2 h 5 min"),
+            (274_000_000, "3 d 4 h"),
+        ] {
+            assert_eq!(Roughly(Duration::from_millis(millis)).to_string(), said);
+        }
+        assert_eq!(Roughly(Duration::MAX).to_string(), "213503982334601 d 7 h");
+    }
+
+    #[test]
     fn spans_have_one_form() {
         let took = |nanos| Took(Duration::from_nanos(nanos)).to_string();
         assert_eq!((took(45_400), took(1_222_600)), ("0.045 ms".to_owned(), "1.223 ms".to_owned()));
@@ -165,7 +216,7 @@ mod tests {
     #[test]
     fn times_are_written_in_the_zone_and_to_the_nanosecond() {
         let at = Timestamp::from_parts(1_700_000_000, 123_456_789);
-        let mut clock = Clock { zone: TimeZone::UTC, second: u64::MAX, text: String::new() };
+        let mut clock = Clock::utc();
         let mut out = String::new();
         clock.write(at, false, &mut out);
         out.push(' ');

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::line::Port;
 use super::units::{Count, Seconds};
+use crate::decode::icmp::Quoted;
 use crate::decode::message::Endpoint;
 use crate::decode::{describe, dns, ip};
 use crate::join::Told;
@@ -36,6 +37,7 @@ pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> f
             out.push_str(&packet.words);
             Ok(())
         }
+        Event::Measured(measured) => out.write_str(measured.measure.name()),
     }
 }
 
@@ -71,11 +73,11 @@ pub fn tunnel(event: &Event<'_>, out: &mut String) -> fmt::Result {
     }
 }
 
-struct Words<'a> {
-    namer: &'a Namer,
-    short: bool,
-    place: Place,
-    out: &'a mut String,
+pub(super) struct Words<'a> {
+    pub namer: &'a Namer,
+    pub short: bool,
+    pub place: Place,
+    pub out: &'a mut String,
 }
 
 impl Words<'_> {
@@ -90,8 +92,8 @@ impl Words<'_> {
                 self.out.push_str(" → ");
             }
             Subject::Neighbour { address, .. } => match exchange.outcome {
-                Outcome::Answered if self.short => self.out.push_str("is at "),
-                Outcome::Answered => write!(self.out, "{address} is at ")?,
+                Outcome::Answered if self.short => self.out.push_str("is "),
+                Outcome::Answered => write!(self.out, "{address} is ")?,
                 _ => write!(self.out, "who has {address}? → ")?,
             },
             Subject::Lookup(lookup) => {
@@ -106,7 +108,7 @@ impl Words<'_> {
         Ok(())
     }
 
-    fn question(&mut self, lookup: &Lookup<'_>) -> fmt::Result {
+    pub fn question(&mut self, lookup: &Lookup<'_>) -> fmt::Result {
         if lookup.name.is_empty() {
             return self.out.write_str("no question");
         }
@@ -126,10 +128,10 @@ impl Words<'_> {
         }
     }
 
-    fn answer(&mut self, subject: &Subject<'_>) -> fmt::Result {
+    pub fn answer(&mut self, subject: &Subject<'_>) -> fmt::Result {
         match subject {
             Subject::Ping { .. } => self.out.write_str("reply"),
-            Subject::Neighbour { mac: Some(mac), .. } => write!(self.out, "{mac}"),
+            Subject::Neighbour { mac: Some(mac), .. } => write!(self.out, "at {mac}"),
             Subject::Neighbour { mac: None, .. } => self.out.write_str("here"),
             Subject::Lookup(lookup) => match lookup.message() {
                 Some(message) => describe::answers(&message, self.out),
@@ -140,7 +142,7 @@ impl Words<'_> {
 
     /// Whom a lookup's answer leads to, where the name that was asked for does not say it. The lines after it have that name,
     /// and nothing else would tell that it is the same.
-    fn leads_to(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
+    pub fn leads_to(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
         let Subject::Lookup(lookup) = &exchange.subject else { return Ok(()) };
         match self.namer.answered_by(lookup, &exchange.ends, exchange.place, exchange.request.at) {
             Some(name) if !self.short => write!(self.out, " ({name})"),
@@ -148,16 +150,19 @@ impl Words<'_> {
         }
     }
 
-    fn icmp_error(&mut self, error: &IcmpError, at: Timestamp) -> fmt::Result {
+    /// What an ICMP error says, without who says it.
+    pub fn icmp_reason(&mut self, error: &IcmpError) -> fmt::Result {
         self.out.push_str(error.reason.words());
-        if let Some(mtu) = error.mtu {
-            write!(self.out, " (mtu {mtu})")?;
-        }
+        error.mtu.map_or(Ok(()), |mtu| write!(self.out, " (mtu {mtu})"))
+    }
+
+    fn icmp_error(&mut self, error: &IcmpError, at: Timestamp) -> fmt::Result {
+        self.icmp_reason(error)?;
         let from = self.namer.party(Endpoint::host(error.from), None, self.place, at);
         write!(self.out, ", says {}", from.name)
     }
 
-    fn no_answer(&mut self, why: Missing, limit: &str, tries: u32, waited: Duration) -> fmt::Result {
+    pub fn no_answer(&mut self, why: Missing, limit: &str, tries: u32, waited: Duration) -> fmt::Result {
         self.out.push_str("no answer");
         if tries > 1 {
             write!(self.out, " after {tries} tries")?;
@@ -215,6 +220,11 @@ impl Words<'_> {
             true => write!(self.out, "{} →, {} ←", there.bytes, back.bytes)?,
             false => write!(self.out, "{} bytes there, {} back", there.bytes, back.bytes)?,
         }
+        self.troubles(connection)
+    }
+
+    /// What went wrong while a connection was open, counted: `, 2 retransmitted`.
+    pub fn troubles(&mut self, Connection { there, back, .. }: &Connection) -> fmt::Result {
         let both = |figure: fn(&Direction) -> u32| u64::from(figure(there)) + u64::from(figure(back));
         for (count, what) in [
             (both(|direction| direction.retransmissions), "retransmitted"),
@@ -246,7 +256,7 @@ impl Words<'_> {
         write!(self.out, "{count}, {} there; {}, {} back", Count(there.bytes, "byte"), back.packets, back.bytes)
     }
 
-    fn notice(&mut self, notice: &Notice<'_>) -> fmt::Result {
+    pub fn notice(&mut self, notice: &Notice<'_>) -> fmt::Result {
         match &notice.what {
             What::Announcement { address, mac: Some(mac), .. } => write!(self.out, "announces {address} is at {mac}"),
             What::Announcement { address, mac: None, .. } => write!(self.out, "announces {address}"),
@@ -258,11 +268,16 @@ impl Words<'_> {
             What::Unasked { subject, .. } => self.unasked(subject),
             What::IcmpError { error, about } => {
                 self.icmp_error(error, notice.seen.at)?;
-                match about.and_then(|about| ip::protocol_name(about.protocol)) {
-                    Some(protocol) => write!(self.out, ", about {protocol}"),
-                    None => Ok(()),
-                }
+                self.about(*about)
             }
+        }
+    }
+
+    /// The protocol of the packet that an ICMP error is about.
+    pub fn about(&mut self, about: Option<Quoted>) -> fmt::Result {
+        match about.and_then(|about| ip::protocol_name(about.protocol)) {
+            Some(protocol) => write!(self.out, ", about {protocol}"),
+            None => Ok(()),
         }
     }
 
@@ -281,7 +296,8 @@ impl Words<'_> {
     }
 }
 
-const fn remaining(why: Remaining) -> &'static str {
+/// Why something that is open is told: `still open`.
+pub(super) const fn remaining(why: Remaining) -> &'static str {
     match why {
         Remaining::CaptureEnded => "still open",
         Remaining::TableFull => "forgotten while open (see --max-flows)",

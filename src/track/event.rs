@@ -8,8 +8,10 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::measured::Measured;
 use crate::address::MacAddr;
 use crate::capture::TapId;
+use crate::decode::content::Content;
 use crate::decode::dns;
 use crate::decode::icmp::{Quoted, Reason};
 use crate::decode::message::{Endpoint, ProtocolId};
@@ -67,6 +69,8 @@ pub enum Event<'a> {
     Notice(Notice<'a>),
     /// A packet, where every packet is wanted.
     Packet(PacketLine<'a>),
+    /// A time between two packets of a TCP connection, where they are measured.
+    Measured(Measured),
 }
 
 impl Event<'_> {
@@ -78,6 +82,7 @@ impl Event<'_> {
             Self::Datagrams(datagrams) => datagrams.known_at,
             Self::Notice(notice) => notice.seen.at,
             Self::Packet(packet) => packet.seen.at,
+            Self::Measured(measured) => measured.known_at,
         }
     }
 
@@ -89,6 +94,7 @@ impl Event<'_> {
             Self::Datagrams(datagrams) => datagrams.place,
             Self::Notice(notice) => notice.place,
             Self::Packet(packet) => packet.place,
+            Self::Measured(measured) => measured.place,
         }
     }
 
@@ -100,6 +106,7 @@ impl Event<'_> {
             Self::Datagrams(datagrams) => datagrams.nodes,
             Self::Notice(notice) => notice.nodes,
             Self::Packet(packet) => packet.nodes,
+            Self::Measured(measured) => measured.nodes,
         }
     }
 
@@ -110,6 +117,7 @@ impl Event<'_> {
             Self::Connection(connection) => Some((&connection.ends, &mut connection.nodes)),
             Self::Datagrams(datagrams) => Some((&datagrams.ends, &mut datagrams.nodes)),
             Self::Notice(notice) => Some((&notice.ends, &mut notice.nodes)),
+            Self::Measured(measured) => Some((&measured.ends, &mut measured.nodes)),
             Self::Packet(_) => None,
         }
     }
@@ -121,6 +129,7 @@ impl Event<'_> {
             Self::Connection(connection) => Event::Connection(connection),
             Self::Datagrams(datagrams) => Event::Datagrams(datagrams),
             Self::Notice(notice) => Event::Notice(notice.into_owned()),
+            Self::Measured(measured) => Event::Measured(measured),
             Self::Packet(packet) => {
                 Event::Packet(PacketLine { words: Cow::Owned(packet.words.into_owned()), ..packet })
             }
@@ -160,6 +169,8 @@ pub struct Exchange<'a> {
     pub outcome: Outcome,
     /// How often the request was sent.
     pub tries: u32,
+    /// To whom the latest request went on the link, where the link says it.
+    pub cast: Option<Cast>,
     /// From the first request until this was known.
     pub waited: Duration,
     /// The reply came after the log had said that there was none.
@@ -186,11 +197,28 @@ impl Exchange<'_> {
             reply: self.reply,
             outcome: self.outcome,
             tries: self.tries,
+            cast: self.cast,
             waited: self.waited,
             late: self.late,
             subject: self.subject.into_owned(),
             known_at: self.known_at,
         }
+    }
+}
+
+/// To whom a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// To one station: whoever sends it knows the MAC address already.
+    Unicast,
+    /// To a group or to all.
+    Group,
+}
+
+impl Cast {
+    /// That of a frame with this destination.
+    pub const fn of(destination: MacAddr) -> Self {
+        if destination.is_group() { Self::Group } else { Self::Unicast }
     }
 }
 
@@ -544,6 +572,8 @@ pub struct PacketLine<'a> {
     pub macs: (Option<MacAddr>, Option<MacAddr>),
     /// `arp`, `tcp`, …
     pub kind: &'static str,
+    /// What it is.
+    pub content: Content,
     /// What it says.
     pub words: Cow<'a, str>,
     /// Its length on the wire in bytes.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::event::{Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
+use super::event::{Cast, Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
 use super::table::{Slot, Table};
 use super::{Counters, Sink};
 use crate::decode::dns::RecordType;
@@ -39,6 +39,7 @@ struct Pending {
     first: Seen,
     counted_from: Seen,
     tries: u32,
+    cast: Option<Cast>,
     subject: Kept,
     /// The name of a lookup, uncompressed. The only bytes of a packet that are kept: the log must be able to say what was
     /// not answered.
@@ -49,7 +50,7 @@ impl Default for Pending {
     fn default() -> Self {
         let ends = Ends { client: ANYONE, server: ANYONE, client_mac: None, server_mac: None };
         let seen = Seen::default();
-        Self { ends, first: seen, counted_from: seen, tries: 0, subject: Kept::Nothing, name: Vec::new() }
+        Self { ends, first: seen, counted_from: seen, tries: 0, cast: None, subject: Kept::Nothing, name: Vec::new() }
     }
 }
 
@@ -70,6 +71,7 @@ pub(super) struct Carried<'a> {
     pub place: Place,
     pub seen: Seen,
     pub over_tcp: bool,
+    pub cast: Option<Cast>,
 }
 
 /// The requests of every protocol that wait for their replies.
@@ -93,6 +95,7 @@ impl Exchanges {
             Some(slot) if table.list(slot) == WAITING => {
                 let pending = table.get_mut(slot);
                 pending.tries += 1;
+                pending.cast = carried.cast;
                 if protocol.protocol().retry() == Retry::CountsFromLatest {
                     pending.counted_from = seen;
                 }
@@ -108,6 +111,7 @@ impl Exchanges {
         let slot = table.insert(key, WAITING, seen.at);
         let pending = table.get_mut(slot);
         (pending.ends, pending.first, pending.counted_from, pending.tries) = (ends, seen, seen, 1);
+        pending.cast = carried.cast;
         pending.keep(&message.subject, carried.over_tcp);
     }
 
@@ -247,6 +251,7 @@ impl Pending {
             reply: None,
             outcome,
             tries: self.tries,
+            cast: self.cast,
             waited: now - self.first.at,
             late: false,
             subject: self.unanswered(),

@@ -11,11 +11,16 @@ pub struct Limits {
     pub streams: usize,
     /// Interfaces inside tunnels whose node is known.
     pub nodes: usize,
+    /// Whether connections are measured: only then there are [`Event::Measured`](super::Event).
+    pub measures: bool,
+    /// Segments of all connections that wait for their acknowledgements, where connections are measured, 40 bytes each.
+    /// Of one direction of a connection at most 1,024 wait. What comes when there is no room is not measured.
+    pub segments: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 262_144, pending: 65_536, streams: 256, nodes: 16_384 }
+        Self { flows: 262_144, pending: 65_536, streams: 256, nodes: 16_384, measures: false, segments: 262_144 }
     }
 }
 
@@ -40,6 +45,10 @@ pub struct Counters {
     pub evicted_nodes: u64,
     /// Replies that belong to no request that was seen.
     pub unasked_replies: u64,
+    /// Segments whose acknowledgement could not be waited for because of the cap, where connections are measured.
+    pub unmeasured_segments: u64,
+    /// Segments that were acknowledged together with a later one, and have no time of their own for that.
+    pub covered_segments: u64,
 }
 
 /// A protocol that is not followed.
@@ -87,6 +96,8 @@ impl Counters {
         self.refused_streams += other.refused_streams;
         self.evicted_nodes += other.evicted_nodes;
         self.unasked_replies += other.unasked_replies;
+        self.unmeasured_segments += other.unmeasured_segments;
+        self.covered_segments += other.covered_segments;
         for &(what, count) in &other.passed_over {
             match self.passed_over.iter_mut().find(|(name, _)| *name == what) {
                 Some((_, sum)) => *sum += count,

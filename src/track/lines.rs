@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::event::{Event, Nodes, PacketLine};
+use crate::decode::content::Content;
 use crate::decode::{Network, Packet, describe, message};
 
 /// A packet in words, which are written into `words`.
@@ -29,6 +30,7 @@ pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> 
         ends,
         macs: (packet.link.source, packet.link.destination),
         kind: describe::kind(packet),
+        content: Content::of(packet),
         words: Cow::Borrowed(words),
         wire_len: packet.wire_len,
     })

@@ -6,15 +6,19 @@
 
 pub mod event;
 pub mod limits;
+pub mod measured;
 pub mod table;
 
 mod datagram;
 mod exchange;
 mod lines;
+mod measuring;
 mod nodes;
 mod segment;
 mod stream;
 mod tcp;
+mod turns;
+mod unacknowledged;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,7 +30,7 @@ use crate::decode::{Ip, Network, Packet, Transport};
 use crate::time::Timestamp;
 
 pub use event::Event;
-use event::{Ends, IcmpError, Nodes, Notice, Place, Seen, What};
+use event::{Cast, Ends, IcmpError, Nodes, Notice, Place, Seen, What};
 pub use limits::{Counters, Limits, PassedOver};
 pub use lines::packet_line;
 
@@ -117,7 +121,7 @@ impl Flows {
     fn new(limits: Limits) -> Self {
         Self {
             exchanges: exchange::Exchanges::new(limits.pending),
-            connections: tcp::Connections::new(limits.flows, limits.streams),
+            connections: tcp::Connections::new(&limits),
             datagrams: datagram::DatagramFlows::new(limits.flows),
             counters: Counters::default(),
             now: Timestamp::ZERO,
@@ -307,13 +311,14 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
 
 /// A message with its ends turned so that the client is first, and the MAC addresses with them.
 fn carried(message: Message<'_>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'_> {
+    let cast = ends.server_mac.map(Cast::of);
     let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
     let (client_mac, server_mac) = match message.role {
         Role::Reply => (receiver_mac, sender_mac),
         _ => (sender_mac, receiver_mac),
     };
     let ends = Ends { client: message.client, server: message.server, client_mac, server_mac };
-    exchange::Carried { message, ends, place, seen, over_tcp }
+    exchange::Carried { message, ends, place, seen, over_tcp, cast }
 }
 
 fn quoted_ends(about: icmp::Quoted) -> (Endpoint, Endpoint) {

@@ -34,9 +34,37 @@ pub(super) const fn before(a: u32, b: u32) -> bool {
     a.wrapping_sub(b).cast_signed() < 0
 }
 
+/// How a segment follows those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sequel {
+    /// It ends behind all that was sent before.
+    New,
+    /// It was sent before, or some of it.
+    Again,
+    /// It says nothing new: an acknowledgement, a keep-alive, what came out of order.
+    Nothing,
+}
+
 impl Half {
     /// Takes a segment of this direction; `round_trip` is that of the handshake, where it was seen.
-    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, round_trip: Option<Duration>) {
+    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, round_trip: Option<Duration>) -> Sequel {
+        let (next, again) = (self.next, self.direction.retransmissions);
+        self.follow(tcp, at, round_trip);
+        if self.direction.retransmissions != again {
+            Sequel::Again
+        } else if self.next != next {
+            Sequel::New
+        } else {
+            Sequel::Nothing
+        }
+    }
+
+    /// The sequence number after the last byte that was sent, once a segment was seen.
+    pub const fn end(&self) -> Option<u32> {
+        self.next
+    }
+
+    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, round_trip: Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
         self.direction.packets += 1;

@@ -17,6 +17,13 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(u32);
 
+impl Slot {
+    /// Its number, below the table's cap: for what is kept beside the table.
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug)]
 struct Entry<K, V> {
     key: K,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::event::{
     Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Place, Remaining, Seen, Side, Stage,
 };
-use super::segment::Half;
+use super::limits::Limits;
+use super::measuring::{self, About, Measuring};
+use super::segment::{Half, Sequel};
 use super::stream::Stream;
 use super::table::{Slot, Table};
 use super::{Counters, FlowKey, Sink};
@@ -113,11 +115,13 @@ pub(super) struct Connections {
     table: Table<FlowKey, Flow, 3>,
     streams: usize,
     max_streams: usize,
+    measuring: Option<Measuring>,
 }
 
 impl Connections {
-    pub fn new(cap: usize, max_streams: usize) -> Self {
-        Self { table: Table::new(cap), streams: 0, max_streams }
+    pub fn new(limits: &Limits) -> Self {
+        let measuring = limits.measures.then(|| Measuring::new(limits.segments));
+        Self { table: Table::new(limits.flows), streams: 0, max_streams: limits.streams, measuring }
     }
 
     /// A segment from `ends.client` to `ends.server`; says where its bytes go, if its protocol is read.
@@ -137,7 +141,10 @@ impl Connections {
             Some(slot) => slot,
             None => self.begin(key, ends, seen, tcp, counters, sink),
         };
-        let from = self.take(slot, ends, seen, tcp);
+        let (from, sequel) = self.take(slot, ends, seen, tcp);
+        if self.measuring.is_some() {
+            self.measure(slot, (from, sequel), tcp, seen, counters, sink);
+        }
         self.advance(slot, from, tcp, seen, sink);
         let flow = self.table.get_mut(slot);
         flow.streams.as_deref_mut().map(|streams| Carries { streams, from, ends: (ends.client, ends.server) })
@@ -159,7 +166,7 @@ impl Connections {
             };
             self.say(slot, stage, seen.at, sink);
         }
-        self.forget(slot);
+        self.forget(slot, seen.at, sink);
         true
     }
 
@@ -203,7 +210,7 @@ impl Connections {
     }
 
     /// Counts the segment on its side.
-    fn take(&mut self, slot: Slot, ends: Ends, seen: Seen, tcp: &Tcp<'_>) -> Side {
+    fn take(&mut self, slot: Slot, ends: Ends, seen: Seen, tcp: &Tcp<'_>) -> (Side, Sequel) {
         let flow = self.table.get_mut(slot);
         flow.last = seen;
         let round_trip = flow.handshake.halves().map(|(there, back)| there + back);
@@ -215,7 +222,7 @@ impl Connections {
                 &mut flow.server
             }
         };
-        half.take(tcp, seen.at, round_trip);
+        let sequel = half.take(tcp, seen.at, round_trip);
         if tcp.flags.fin() {
             flow.closes.get_or_insert(from);
         }
@@ -223,7 +230,28 @@ impl Connections {
             let list = self.table.list(slot);
             self.table.move_to(slot, list, seen.at);
         }
-        from
+        (from, sequel)
+    }
+
+    /// Measures by the segment. Never in line: a log without measurements is not to be slowed down by code it does not run.
+    #[inline(never)]
+    fn measure(
+        &mut self,
+        slot: Slot,
+        (from, sequel): (Side, Sequel),
+        tcp: &Tcp<'_>,
+        seen: Seen,
+        counters: &mut Counters,
+        sink: &mut dyn Sink,
+    ) {
+        let Some(measuring) = &mut self.measuring else { return };
+        let flow = self.table.get(slot);
+        let other = match from {
+            Side::Client => &flow.server,
+            Side::Server => &flow.client,
+        };
+        let segment = measuring::Segment { tcp, from, seen, sequel, other };
+        measuring.segment(&about(&self.table, slot), segment, counters, sink);
     }
 
     /// Follows what the segment does to the connection.
@@ -312,7 +340,7 @@ impl Connections {
             self.table.move_to(slot, LIVE, due);
         }
         while let Some(slot) = self.table.expired(DONE, now.saturating_sub(STRAGGLERS)) {
-            self.forget(slot);
+            self.forget(slot, now, sink);
         }
     }
 
@@ -328,15 +356,18 @@ impl Connections {
                     };
                     self.say(slot, stage, now, sink);
                 }
-                self.forget(slot);
+                self.forget(slot, now, sink);
             }
+        }
+        while let Some(slot) = self.table.oldest(DONE) {
+            self.forget(slot, now, sink);
         }
     }
 
     /// Takes the oldest connection out of a full table: one that ended, else one that is opening, else an open one.
     fn make_room(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut dyn Sink) {
         if let Some(slot) = self.table.oldest(DONE) {
-            return self.forget(slot);
+            return self.forget(slot, now, sink);
         }
         let Some(slot) = self.table.oldest(OPENING).or_else(|| self.table.oldest(LIVE)) else { return };
         counters.evicted_flows += 1;
@@ -348,7 +379,7 @@ impl Connections {
             };
             self.say(slot, stage, now, sink);
         }
-        self.forget(slot);
+        self.forget(slot, now, sink);
     }
 
     fn end(&mut self, slot: Slot, stage: Stage, at: Timestamp, sink: &mut dyn Sink) {
@@ -357,16 +388,24 @@ impl Connections {
         self.table.move_to(slot, DONE, at);
     }
 
-    fn forget(&mut self, slot: Slot) {
+    fn forget(&mut self, slot: Slot, at: Timestamp, sink: &mut dyn Sink) {
+        self.release(slot, at, sink);
         if self.table.get_mut(slot).streams.take().is_some() {
             self.streams -= 1;
         }
         self.table.remove(slot);
     }
 
-    fn say(&self, slot: Slot, stage: Stage, known_at: Timestamp, sink: &mut dyn Sink) {
+    /// What waits for its acknowledgement waits no longer.
+    fn release(&mut self, slot: Slot, at: Timestamp, sink: &mut dyn Sink) {
+        if let Some(measuring) = &mut self.measuring {
+            measuring.release(&about(&self.table, slot), at, sink);
+        }
+    }
+
+    fn say(&mut self, slot: Slot, stage: Stage, known_at: Timestamp, sink: &mut dyn Sink) {
         let flow = self.table.get(slot);
-        sink.event(Event::Connection(Connection {
+        let connection = Connection {
             place: self.table.key(slot).place,
             nodes: Nodes::default(),
             ends: flow.ends,
@@ -379,8 +418,18 @@ impl Connections {
             back: flow.server.direction,
             before_capture: flow.before_capture,
             known_at,
-        }));
+        };
+        sink.event(Event::Connection(connection));
+        if let Some(measuring) = &mut self.measuring {
+            measuring.stage(&about(&self.table, slot), &connection, sink);
+        }
     }
+}
+
+/// Which connection is in that place.
+fn about(table: &Table<FlowKey, Flow, 3>, slot: Slot) -> About {
+    let Flow { ends, initial, .. } = *table.get(slot);
+    About { slot: slot.number(), place: table.key(slot).place, ends, initial }
 }
 
 fn unfinished(phase: Phase, why: Missing) -> Stage {

@@ -1,6 +1,7 @@
 //! Scenarios with their time given, from bytes to events in words.
 
 use super::event::*;
+use super::measured::Reading;
 use super::*;
 use crate::decode::{decode, testing::ethernet};
 
@@ -57,6 +58,15 @@ fn words(event: &Event<'_>) -> String {
         Event::Datagrams(flow) => format!("udp {:?} {}/{}", flow.stage, flow.there.packets, flow.back.packets),
         Event::Notice(notice) => format!("{:?}", notice.what).split([' ', '{']).next().unwrap().to_lowercase(),
         Event::Packet(packet) => packet.words.to_string(),
+        Event::Measured(measured) => {
+            let frames = (measured.from.number, measured.to.map_or(0, |to| to.number));
+            let reading = match measured.reading {
+                Reading::Time(time) => format!("{}us", time.as_micros()),
+                Reading::Ambiguous(time) => format!("perhaps {}us", time.as_micros()),
+                other => format!("{other:?}").to_lowercase(),
+            };
+            format!("{} of {}: {reading} {frames:?}", measured.measure.name(), measured.waited_for.name())
+        }
     }
 }
 
@@ -315,3 +325,46 @@ fn a_neighbour_is_asked_for_at_its_group_and_answers_itself() {
     scene.see(50, &message([0; 16], group, 135, 0, 1));
     assert_eq!(scene.finish(), ["nd answered 30us x1 (1, 2)", "probe"]);
 }
+
+/// An ARP request of B for A, or A's reply, to that MAC address.
+fn arp(operation: u8, to: [u8; 6]) -> Vec<u8> {
+    let (sender, target) = if operation == 1 { (B, A) } else { (A, B) };
+    let mut frame = to.to_vec();
+    frame.extend([2, 0, 0, 0, 0, sender[3], 8, 6, 0, 1, 8, 0, 6, 4, 0, operation, 2, 0, 0, 0, 0, sender[3]]);
+    frame.extend(sender);
+    frame.extend([0; 6]);
+    frame.extend(target);
+    frame
+}
+
+#[test]
+fn a_request_says_whether_it_went_to_one_or_to_all() {
+    const ALL: [u8; 6] = [0xff; 6];
+    const ONE: [u8; 6] = [2, 0, 0, 0, 0, 2];
+    // The loopback interface has frames without addresses.
+    const NOBODY: [u8; 6] = [0; 6];
+    for (requests, cast) in [
+        (&[ALL][..], Some(Cast::Group)),
+        (&[ONE], Some(Cast::Unicast)),
+        (&[ONE, ALL], Some(Cast::Group)),
+        (&[NOBODY], None),
+    ] {
+        let mut tracker = Tracker::new(Limits::default());
+        let mut casts = Vec::new();
+        let mut sink = |event: Event<'_>| {
+            let Event::Exchange(exchange) = event else { panic!("{event:?}") };
+            casts.push(exchange.cast);
+        };
+        let answer = arp(2, [2, 0, 0, 0, 0, 3]);
+        let frames = requests.iter().map(|to| arp(1, *to)).chain([answer]);
+        for (number, frame) in (1..).zip(frames) {
+            let at = Timestamp::from_nanos(1_000_000_000_000 + number * 1000);
+            tracker.observe(&decode(&ethernet(&frame, number, at)), &mut sink);
+        }
+        assert_eq!(casts, [cast], "{requests:?}");
+    }
+}
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod measured;

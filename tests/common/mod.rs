@@ -6,6 +6,7 @@
 pub mod golden;
 pub mod terminal;
 
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bridgetap::capture::file::FileSource;
-use bridgetap::capture::{Error, NameBlock, Next, Source};
+use bridgetap::capture::{Error, LinkType, NameBlock, Next, Source};
 use bridgetap::decode;
 use bridgetap::decode::message::Endpoint;
 use bridgetap::docker;
+use bridgetap::explain::Explainer;
 use bridgetap::join::{self, HOLD, Joiner, Knowledge, Proxied, Service, Transport};
 use bridgetap::name::Namer;
-use bridgetap::render::{JsonWriter, Layout, Summary, TextWriter};
+use bridgetap::render::{JsonWriter, LadderWriter, Layout, Summary, TextWriter};
 use bridgetap::time::Timestamp;
 use bridgetap::track::event::{Event, Place};
 use bridgetap::track::{Limits, Sink, Tracker, packet_line};
@@ -47,6 +49,36 @@ pub fn capture(name: &str) -> PathBuf {
 /// A file's name without folder and extension.
 pub fn stem(path: &Path) -> &str {
     path.file_stem().unwrap().to_str().unwrap()
+}
+
+/// The packets of each interface of a capture, as a pcap file in nanoseconds. tcpdump reads no file whose interfaces differ
+/// in what their packets begin with; and what two interfaces show is one conversation to other tools.
+pub fn interfaces(file: &Path) -> Vec<(LinkType, Vec<u8>)> {
+    let mut pcaps = BTreeMap::new();
+    let mut source = FileSource::open(file, 0).unwrap();
+    loop {
+        match source.next().unwrap() {
+            Next::Frame(frame, _) => {
+                let (_, pcap) = pcaps.entry(frame.tap).or_insert_with(|| (frame.link, pcap_header(frame.link)));
+                pcap.extend(pcap_packet(frame.at, frame.wire_len, frame.bytes));
+            }
+            Next::End => return pcaps.into_values().collect(),
+            _ => {}
+        }
+    }
+}
+
+/// The header of a pcap file in nanoseconds.
+pub fn pcap_header(link: LinkType) -> Vec<u8> {
+    let [magic, version, snap, link] = [0xa1b2_3c4d, 2 | 4 << 16, 0xffff, u32::from(link.0)].map(u32::to_le_bytes);
+    [&magic[..], &version, &[0; 8], &snap, &link].concat()
+}
+
+/// A packet of a pcap file in nanoseconds.
+pub fn pcap_packet(at: Timestamp, wire_len: u32, bytes: &[u8]) -> Vec<u8> {
+    let (seconds, nanos) = (at.as_nanos() / 1_000_000_000, at.as_nanos() % 1_000_000_000);
+    let fields = [seconds as u32, nanos as u32, bytes.len() as u32, wire_len].map(u32::to_le_bytes);
+    [&fields.concat()[..], bytes].concat()
 }
 
 /// The program, with an environment that is the same everywhere.
@@ -84,6 +116,8 @@ pub struct Told {
     pub text: Vec<u8>,
     /// The log of its packets.
     pub packets: Vec<u8>,
+    /// Both as ladders, one after the other.
+    pub ladders: Vec<u8>,
     /// The log as JSON.
     pub json: Vec<u8>,
     /// Packets read.
@@ -93,7 +127,7 @@ pub struct Told {
 }
 
 /// A world of which nothing is known.
-struct Nothing;
+pub struct Nothing;
 
 impl Knowledge for Nothing {
     fn service_from_host(&self, _: Transport, _: (Endpoint, Endpoint), _: Place, _: Timestamp) -> Option<Service> {
@@ -122,7 +156,10 @@ struct Wires {
     summary: Summary,
     text: TextWriter<Vec<u8>>,
     packets: TextWriter<Vec<u8>>,
+    ladder: LadderWriter<Vec<u8>>,
+    packets_ladder: LadderWriter<Vec<u8>>,
     json: JsonWriter<Vec<u8>>,
+    explainer: Explainer,
 }
 
 impl Wires {
@@ -140,13 +177,23 @@ impl Sink for Wires {
         self.summary.add(&event);
         self.namer.learn(&event);
         if matches!(event, Event::Packet(_)) {
-            return self.packets.event(&join::Told::alone(event), &self.namer).unwrap();
+            let told = join::Told::alone(event);
+            self.packets_ladder.event(&told, &self.namer).unwrap();
+            self.packets.event(&told, &self.namer).unwrap();
+            for topic in self.explainer.explain(&told, &self.namer) {
+                self.packets.explanation(topic).unwrap();
+            }
+            return;
         }
         self.joiner.push(Box::new(event.clone().into_owned()), &Nothing);
         while self.joiner.pop(event.known_at(), &Nothing).is_some() {}
         let told = join::Told::alone(event);
         self.text.event(&told, &self.namer).unwrap();
+        self.ladder.event(&told, &self.namer).unwrap();
         self.json.event(&told, &self.namer).unwrap();
+        for topic in self.explainer.explain(&told, &self.namer) {
+            self.text.explanation(topic).unwrap();
+        }
     }
 }
 
@@ -158,10 +205,15 @@ pub fn tell(bytes: Vec<u8>, layout: Layout) -> Told {
         summary: Summary::default(),
         text: TextWriter::new(Vec::new(), layout),
         packets: TextWriter::new(Vec::new(), layout),
+        ladder: LadderWriter::new(Vec::new(), layout, None),
+        packets_ladder: LadderWriter::new(Vec::new(), layout, None),
         json: JsonWriter::new(Vec::new()),
+        explainer: Explainer::default(),
     };
-    let mut told = Told { text: Vec::new(), packets: Vec::new(), json: Vec::new(), count: 0, error: None };
-    let mut tracker = Tracker::new(Limits::default());
+    let mut told =
+        Told { text: Vec::new(), packets: Vec::new(), ladders: Vec::new(), json: Vec::new(), count: 0, error: None };
+    // Measurements go the same way, and are no lines.
+    let mut tracker = Tracker::new(Limits { measures: true, ..Limits::default() });
     let mut words = String::new();
     match FileSource::from_reader(Box::new(Cursor::new(bytes)), "capture", 0) {
         Err(error) => told.error = Some(error),
@@ -177,7 +229,7 @@ pub fn tell(bytes: Vec<u8>, layout: Layout) -> Told {
                     }
                 }
                 Ok(Next::Names(block)) => wires.names(&block),
-                Ok(Next::Idle(_)) => unreachable!("a file is never idle"),
+                Ok(Next::Idle(now)) => tracker.tick(now, &mut wires),
                 Ok(Next::End) => break,
                 Err(error) => {
                     told.error = Some(error);
@@ -192,6 +244,8 @@ pub fn tell(bytes: Vec<u8>, layout: Layout) -> Told {
     wires.json.object(&wires.summary.to_json(&totals)).unwrap();
     told.text.append(wires.text.out());
     told.packets.append(wires.packets.out());
+    told.ladders.append(wires.ladder.out());
+    told.ladders.append(wires.packets_ladder.out());
     told.json.append(wires.json.out());
     told
 }

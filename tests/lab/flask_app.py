@@ -13,7 +13,7 @@ def visits():
     try:
         return f"visits={database.incr('visits')}\n"
     except redis.RedisError as error:
-        return f"cannot connect to Redis: {error}\n"
+        return f"cannot connect to Redis: {error}\n", 500
 
 
 @app.route("/ready")

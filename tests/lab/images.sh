@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes the lab's two images without a registry: bridgetap-lab-busybox (a second) and bridgetap-lab, a small Debian
-# with real servers (about a minute). An image that exists is left as it is: `docker rmi` it to have it made again.
+# Makes the lab's images without a registry: bridgetap-lab-busybox (a second), bridgetap-lab, a small Debian with real
+# servers (about a minute), and bridgetap-lab-mariadb, another with MariaDB and what asks it (about a minute). An image
+# that exists is left as it is: `docker rmi` it to have it made again.
 #
-#   images.sh [busybox] [lab]     none named: both
+#   images.sh [busybox] [lab] [mariadb]     none named: busybox and lab
 set -euo pipefail
 
 # The mirror that debootstrap reads; set MIRROR for one that is nearer.
@@ -10,6 +11,7 @@ mirror=${MIRROR:-http://deb.debian.org/debian}
 applets='sh arp cat cp echo env hostname httpd ip kill ls mkdir nc nslookup ping'
 applets+=' ping6 ps rm sleep timeout traceroute wget'
 servers=redis-server,nginx-light,python3-flask,python3-redis,iputils-ping,dnsutils,curl,procps,iproute2
+database=mariadb-server-core,mariadb-client-core,python3-flask,python3-pymysql,curl
 
 die() { echo "images.sh: $*" >&2; exit 1; }
 
@@ -38,13 +40,15 @@ make_busybox() {
   tar -C "$root" -c . | docker import -c 'CMD ["sh"]' -c 'ENV PATH=/bin' - bridgetap-lab-busybox:latest >/dev/null
 }
 
-make_lab() {
+# make_debian IMAGE PACKAGE,...: a small Debian with these.
+make_debian() {
+  local root=$work/$1
   need debootstrap debootstrap
-  echo 'images.sh: making bridgetap-lab, about a minute' >&2
-  debootstrap --variant=minbase --include="$servers" bookworm "$work/lab" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+  echo "images.sh: making $1, about a minute" >&2
+  debootstrap --variant=minbase --include="$2" bookworm "$root" "$mirror" >"$work/debootstrap.log" 2>&1 ||
     { tail -n 20 "$work/debootstrap.log" >&2; die "debootstrap failed with the mirror $mirror"; }
-  rm -rf "$work"/lab/var/cache/apt/archives/*.deb "$work"/lab/var/lib/apt/lists/*
-  tar -C "$work/lab" -c . | docker import -c 'CMD ["bash"]' - bridgetap-lab:latest >/dev/null
+  rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
+  tar -C "$root" -c . | docker import -c 'CMD ["bash"]' - "$1:latest" >/dev/null
 }
 
 [ "$(id -u)" = 0 ] || die 'run it as root'
@@ -55,7 +59,8 @@ trap 'rm -rf "$work"' EXIT
 for image; do
   case $image in
     busybox) exists bridgetap-lab-busybox || make_busybox ;;
-    lab) exists bridgetap-lab || make_lab ;;
-    *) die "no image '$image': busybox, lab" ;;
+    lab) exists bridgetap-lab || make_debian bridgetap-lab "$servers" ;;
+    mariadb) exists bridgetap-lab-mariadb || make_debian bridgetap-lab-mariadb "$database" ;;
+    *) die "no image '$image': busybox, lab, mariadb" ;;
   esac
 done

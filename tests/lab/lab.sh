@@ -2,20 +2,22 @@
 # Real containers on the real Docker Engine, for tests and for the sample captures. No lookup leaves the machine: a
 # network namespace plays another machine, and its name server is the one that every container of the lab asks.
 #
-#   lab.sh up [SCENARIO...]   none named: all; begins with a `down`; returns when the servers answer
+#   lab.sh up [SCENARIO...]   none named: all but compose and mariadb, which need more programs and an image more;
+#                             begins with a `down`; returns when the servers answer
 #   lab.sh down               removes every trace, after a half-finished `up` too
 #
 # Everything carries the label bridgetap.lab=1; what does not is never touched.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly label=bridgetap.lab=1 busybox=bridgetap-lab-busybox debian=bridgetap-lab
+readonly label=bridgetap.lab=1 busybox=bridgetap-lab-busybox debian=bridgetap-lab mariadb=bridgetap-lab-mariadb
 # The other machine: its namespace, this host's end of the cable, both addresses.
 readonly outside=bridgetap-outside cable=bridgetap-lab host_address=10.88.0.1 outside_address=10.88.0.2
 readonly -A containers=(
   [default-bridge]='container_1 container_2'
   [user-bridge]='container_a container_b'
   [published]='tutorial-container'
+  [expose]='exposed-web visitor'
   [web]='redis-server flask-app nginx'
   [loopback-only]='loopback-only'
   [internal]='inner_a inner_b'
@@ -24,12 +26,20 @@ readonly -A containers=(
   [overlay]='ov_a ov_b'
   [host]='hostweb'
   [none]='lonely'
+  [link]='cache app newcomer'
+  [isolated]='left right'
+  [compose]='shop_web_1 shop_api_1 shop_api_2'
+  [mariadb]='mysql-server flask-mysql'
 )
-readonly -A networks=([user-bridge]='my_bridge' [web]='public-net-1 private-net-1' [internal]='inner' [ipv6]='v6net'
-  [macvlan]='mv1' [overlay]='docker_gwbridge')
-readonly scenarios=(default-bridge user-bridge published web loopback-only internal ipv6 macvlan overlay host none)
-# The parent of the macvlan network, with nothing at its other end.
-readonly parent=bt-parent
+readonly -A networks=([user-bridge]='my_bridge' [expose]='shop-net' [web]='public-net-1 private-net-1'
+  [internal]='inner' [ipv6]='v6net' [macvlan]='mv1' [overlay]='docker_gwbridge' [isolated]='left-net right-net'
+  [compose]='shop_default' [mariadb]='mysql-net')
+# Those that are meant where none is named.
+readonly scenarios=(default-bridge user-bridge published expose web loopback-only internal ipv6 macvlan overlay host
+  none link isolated)
+readonly named_only=(compose mariadb)
+# The parent of the macvlan network, with this host's address there, and the other machine's at its other end.
+readonly parent=bt-parent parent_address=10.99.0.254 router_address=10.99.0.1
 # How long a server may take to answer, in tenths of a second.
 readonly patience=150
 
@@ -55,11 +65,13 @@ container() {
   docker "$verb" --pull=never --label "$label" --name "$name" --dns "$outside_address" --dns-search . "$@" >/dev/null
 }
 
-# network NAME PREFIX: on PREFIX.0.0/16 where that is free, so that two recordings can be compared; else where Docker
-# puts it.
+# network NAME PREFIX OPTION...: on PREFIX.0.0/16 where that is free, so that two recordings can be compared; else where
+# Docker puts it.
 network() {
-  docker network create --label "$label" --subnet "$2.0.0/16" --gateway "$2.0.1" "$1" >/dev/null 2>&1 ||
-    docker network create --label "$label" "$1" >/dev/null
+  local name=$1 prefix=$2 create=(docker network create --label "$label")
+  shift 2
+  "${create[@]}" --subnet "$prefix.0.0/16" --gateway "$prefix.0.1" "$@" "$name" >/dev/null 2>&1 ||
+    "${create[@]}" "$@" "$name" >/dev/null
 }
 
 # up_SCENARIO starts one scenario, and waits for its servers by asking inside the container: a question over the
@@ -79,6 +91,15 @@ up_published() {
   container run tutorial-container -p 8080:5000 "$busybox" \
     sh -c 'mkdir -p /www; echo Hello >/www/index.html; exec httpd -f -p 5000 -h /www'
   wait_for tutorial-container docker exec tutorial-container wget -qO- http://127.0.0.1:5000/
+}
+
+# A server whose port is exposed and not published, and a container beside it.
+up_expose() {
+  network shop-net 172.21
+  container run exposed-web --network shop-net --expose 5000 "$busybox" \
+    sh -c 'mkdir -p /www; echo Hello >/www/index.html; exec httpd -f -p 5000 -h /www'
+  container run visitor -it --network shop-net "$busybox" sh
+  wait_for exposed-web docker exec exposed-web wget -qO- http://127.0.0.1:5000/
 }
 
 up_web() {
@@ -112,18 +133,25 @@ up_internal() {
 }
 
 up_ipv6() {
-  docker network create --label "$label" --ipv6 --subnet fd00:dead:beef::/64 v6net >/dev/null
+  network v6net 172.27 --ipv6 --subnet fd00:dead:beef::/64
   container run v6_a -it --network v6net "$busybox" sh
   container run v6_b -it --network v6net "$busybox" sh
 }
 
+# A second cable to the other machine, which is the router of this network. This host has an address on it, too, and
+# still reaches no container there.
 up_macvlan() {
-  ip link add "$parent" type veth peer name bt-nowhere
+  ip link add "$parent" type veth peer name eth1 netns "$outside"
+  ip addr add "$parent_address/24" dev "$parent"
   ip link set "$parent" up
-  ip link set bt-nowhere up
-  docker network create --label "$label" -d macvlan -o parent="$parent" --subnet 10.99.0.0/24 mv1 >/dev/null
-  container run mv_a -it --network mv1 "$busybox" sh
+  ip -n "$outside" addr add "$router_address/24" dev eth1
+  ip -n "$outside" link set eth1 up
+  docker network create --label "$label" -d macvlan -o parent="$parent" --subnet 10.99.0.0/24 \
+    --gateway "$router_address" mv1 >/dev/null
+  container run mv_a --network mv1 "$busybox" \
+    sh -c 'mkdir -p /www; echo Hello >/www/index.html; exec httpd -f -p 80 -h /www'
   container run mv_b -it --network mv1 "$busybox" sh
+  wait_for mv_a docker exec mv_a wget -qO- http://127.0.0.1:80/
 }
 
 # A swarm of one node. Docker would make docker_gwbridge itself, but without a label to know the lab's swarm by.
@@ -143,6 +171,44 @@ up_host() {
 }
 
 up_none() { container run lonely -it --network none "$busybox" sh; }
+
+# All on the default bridge. newcomer is not started: it is for taking an address that another one gave up.
+up_link() {
+  container run cache "$debian" redis-server --bind 0.0.0.0 --protected-mode no
+  wait_for cache docker exec cache redis-cli ping
+  container run app -it --link cache:db "$debian" bash
+  container create newcomer -it "$busybox" sh
+}
+
+up_isolated() {
+  network left-net 172.24
+  network right-net 172.25
+  container run left -it --network left-net "$busybox" sh
+  container run right --network right-net "$busybox" \
+    sh -c 'mkdir -p /www; echo Hello >/www/index.html; exec httpd -f -p 80 -h /www'
+  wait_for right docker exec right wget -qO- http://127.0.0.1:80/
+}
+
+# The project has a name of its own and not this folder's.
+up_compose() {
+  need docker-compose docker-compose
+  docker-compose -p shop -f "$here/compose.yml" up -d 2>/dev/null || die 'docker-compose could not bring it up'
+  wait_for shop_api_1 docker exec shop_api_1 wget -qO- http://127.0.0.1:80/
+}
+
+# The server looks up the names of its clients, as it does unless it is told not to (skip-name-resolve).
+up_mariadb() {
+  network mysql-net 172.26
+  # shellcheck disable=SC2016 # $1 is the container's
+  container run mysql-server --network mysql-net "$mariadb" sh -c '
+    mkdir -p /run/mysqld
+    [ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=root --auth-root-authentication-method=normal >/dev/null
+    echo "$1" >/tmp/shop.sql
+    exec mariadbd --user=root --init-file=/tmp/shop.sql' sh "$(cat "$here/shop.sql")"
+  container run flask-mysql --network mysql-net -p 8081:5000 "$mariadb" python3 -c "$(cat "$here/flask_mysql.py")"
+  wait_for mysql-server docker exec mysql-server mariadb -e 'SELECT * FROM shop.visits'
+  wait_for flask-mysql docker exec flask-mysql curl -fsS http://127.0.0.1:5000/ready
+}
 
 # Another machine, routed to this host, with the name server: it knows example.test and no other name.
 up_outside() {
@@ -187,25 +253,27 @@ in_labs_swarm() {
 }
 
 # wants_debian SCENARIO...: whether one of them needs the image with real servers.
-wants_debian() { [[ " $* " == *' web '* || " $* " == *' loopback-only '* ]]; }
+wants_debian() { [[ " $* " == *' web '* || " $* " == *' loopback-only '* || " $* " == *' link '* ]]; }
 
-need_dnsmasq() {
-  command -v dnsmasq >/dev/null && return
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends dnsmasq-base; } \
-    >/dev/null || die 'cannot install dnsmasq-base'
+# need COMMAND PACKAGE: installs PACKAGE when there is no COMMAND.
+need() {
+  command -v "$1" >/dev/null && return
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$2"; } \
+    >/dev/null || die "cannot install $2"
 }
 
 up() {
   local scenario
   [ $# -gt 0 ] || set -- "${scenarios[@]}"
   for scenario; do
-    [ -n "${containers[$scenario]:-}" ] || die "no scenario '$scenario': ${scenarios[*]}"
+    [ -n "${containers[$scenario]:-}" ] || die "no scenario '$scenario': ${scenarios[*]} ${named_only[*]}"
   done
   refuse_strangers "$@"
   down
-  need_dnsmasq
+  need dnsmasq dnsmasq-base
   "$here/images.sh" busybox
   if wants_debian "$@"; then "$here/images.sh" lab; fi
+  if [[ " $* " == *' mariadb '* ]]; then "$here/images.sh" mariadb; fi
   up_outside
   for scenario; do "up_$scenario"; done
 }
@@ -235,7 +303,8 @@ down() {
 
 no_process_outside() { [ -z "$(ip netns pids "$outside")" ]; }
 
-usage() { die "usage: lab.sh up [SCENARIO...] | down; scenarios: ${scenarios[*]}"; }
+usage() { die "usage: lab.sh up [SCENARIO...] | down; scenarios: ${scenarios[*]};
+  and these only when named: ${named_only[*]}"; }
 
 [ $# -gt 0 ] || usage
 [ "$(id -u)" = 0 ] || die 'run it as root'

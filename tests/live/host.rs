@@ -511,10 +511,10 @@ fn a_socket_of_a_container_on_the_host_s_network_is_its_own() {
         let refreshed = sockets.refresh().expect("root");
         println!("{refreshed:?} in {:?}", begin.elapsed());
         assert_eq!((refreshed.lost, refreshed.unreadable), (0, 0));
-        sockets.owner(Protocol::Udp, std::net::Ipv4Addr::LOCALHOST.into(), 5353).is_some()
+        sockets.owners().owner(Protocol::Udp, std::net::Ipv4Addr::LOCALHOST.into(), 5353).is_some()
     });
     let owner = |sockets: &LocalSockets, protocol, address: &str, port| {
-        sockets.owner(protocol, address.parse().expect("an address"), port).map(str::to_owned)
+        sockets.owners().owner(protocol, address.parse().expect("an address"), port).map(str::to_owned)
     };
     for address in ["127.0.0.1", "10.88.0.1", "172.17.0.1"] {
         assert_eq!(owner(&sockets, Protocol::Tcp, address, 5000).as_ref(), Some(&id), "{address}, TCP");

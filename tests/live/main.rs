@@ -31,6 +31,8 @@ mod networks;
 mod overlay;
 mod pings;
 mod published;
+mod recording;
+mod recording_load;
 mod starts;
 mod targets;
 mod watching;

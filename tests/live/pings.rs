@@ -71,6 +71,8 @@ fn a_ping_by_name_is_told_as_it_happened() {
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
 fn a_line_is_there_soon_after_its_packet() {
     let _lab = Lab::up(&["user-bridge"]);
+    // New interfaces make sure of their IPv6 addresses for some seconds, and a line waits for whoever is not known.
+    thread::sleep(Duration::from_secs(4));
     let watching = Watching::json(&["my_bridge"]);
     for _ in 0..4 {
         exec("container_b", "ping -c 5 -i 0.2 container_a");

@@ -92,13 +92,15 @@ fn a_name_that_comes_late_is_waited_for_or_follows() {
     let text = Watching::begin(bridgetap(&["watch", "my_bridge"]).env("DOCKER_HOST", &host));
 
     millis.store(300, Ordering::Relaxed);
-    start("waited-for", &target);
+    // It must still be there when the daemon is asked for the second time, as it is after its start.
+    let options = ["--network", "my_bridge", "--label", "bridgetap.lab=1", "--stop-timeout=0"];
+    let command = ["bridgetap-lab-busybox", "sh", "-c", &format!("ping -c 1 -W 1 {target}; sleep 60")];
+    docker(&[&["run", "-d", "--pull=never", "--name", "waited-for"], &options[..], &command].concat());
     let ping = watching.wait_for("the first ping", 1, is_ping).remove(0);
     assert_eq!(ping["client"]["name"], "waited-for", "{ping}");
 
     millis.store(1500, Ordering::Relaxed);
     // It must still be there when the daemon is asked at last.
-    let options = ["--network", "my_bridge", "--label", "bridgetap.lab=1", "--stop-timeout=0"];
     let command = ["bridgetap-lab-busybox", "ping", "-i", "5", &target];
     docker(&[&["run", "-d", "--pull=never", "--name", "too-late"], &options[..], &command].concat());
     let own = address("too-late", "my_bridge");

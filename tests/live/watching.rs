@@ -76,6 +76,11 @@ impl Watching {
         Self::begin_saying(command, "bridgetap: waiting for ", |pipe, log| Some(read(pipe, log)))
     }
 
+    /// From when it says that.
+    pub fn waiting_for(command: &mut Command, said: &str) -> Self {
+        Self::begin_saying(command, said, |pipe, log| Some(read(pipe, log)))
+    }
+
     fn begin_with(command: &mut Command, reader: impl Fn(ChildStdout, Lines) -> Option<JoinHandle<()>>) -> Self {
         Self::begin_saying(command, "bridgetap: watching ", reader)
     }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::{FileSource, MAX_TAPS, taps};
+use crate::capture::write::Interface;
 use crate::capture::{Drops, Error, Next, Source, Tap, TapId};
 use crate::time::Timestamp;
 
@@ -69,6 +70,33 @@ impl Merged {
     /// How many interfaces had to share a tap, a file having more than [`MAX_TAPS`].
     pub fn interfaces_sharing_a_tap(&self) -> u64 {
         self.files.iter().map(FileSource::interfaces_sharing_a_tap).sum()
+    }
+
+    /// Reads what comes next, without giving it yet: all taps that it may be of are known then. A pipe is waited for no
+    /// longer than by [`Source::next`], where it is the only file.
+    pub fn read_ahead(&mut self) {
+        if let [file] = self.files.as_mut_slice() {
+            if let Err(error) = file.read_ahead() {
+                self.errors.push(error);
+            }
+        } else {
+            self.read_heads();
+        }
+    }
+
+    /// How many taps each file has so far; those of file k (from 0) are numbered from k × [`MAX_TAPS`].
+    pub fn tap_counts(&self) -> impl Iterator<Item = usize> {
+        self.files.iter().map(|file| file.taps.count())
+    }
+
+    /// A tap with all that its file says of it.
+    pub fn described(&self, tap: TapId) -> Option<Interface> {
+        self.file(tap)?.taps.described(tap)
+    }
+
+    /// The drops of one tap that its file tells of so far.
+    pub fn drops_of(&self, tap: TapId) -> Option<Drops> {
+        self.file(tap)?.taps.drops_of(tap)
     }
 
     fn file(&self, tap: TapId) -> Option<&FileSource> {
@@ -172,7 +200,7 @@ mod tests {
             match merged.next().unwrap() {
                 Next::Frame(frame, _) => seen.push(String::from_utf8(frame.bytes.to_vec()).unwrap()),
                 Next::Names(block) => seen.push(format!("names {}", block.comment)),
-                Next::Idle(_) => panic!("a file is never idle"),
+                Next::Idle(_) => panic!("no file here says until when it was captured"),
                 Next::End => break,
             }
         }

@@ -74,6 +74,8 @@ enum Format {
 enum Item {
     Packet(Record),
     Names(NameBlock),
+    /// The capture went on until then, and no more was seen.
+    Until(Timestamp),
     /// A pipe is silent.
     Idle,
     End,
@@ -181,6 +183,11 @@ impl FileSource {
         self.taps.drops()
     }
 
+    /// The version in which the file says what its taps are, where that is one that cannot be read.
+    pub fn newer_taps(&self) -> Option<u32> {
+        self.taps.newer()
+    }
+
     /// How many interfaces had to share the last tap, there being more than [`MAX_TAPS`].
     pub fn interfaces_sharing_a_tap(&self) -> u64 {
         self.taps.sharing()
@@ -195,8 +202,17 @@ impl FileSource {
         Ok(match &self.head {
             Some(Item::Packet(record)) => Some(record.at),
             Some(Item::Names(_)) => Some(self.last),
+            Some(Item::Until(at)) => Some(*at),
             Some(Item::End | Item::Idle) | None => None,
         })
+    }
+
+    /// Keeps what comes next for [`Source::next`], be it a pipe's silence.
+    fn read_ahead(&mut self) -> Result<(), Error> {
+        if self.head.is_none() {
+            self.head = Some(self.read_item()?);
+        }
+        Ok(())
     }
 
     #[inline]
@@ -215,7 +231,7 @@ impl FileSource {
                 self.last = record.at;
                 Ok(Item::Packet(record))
             }
-            Ok(Item::Names(names)) => Ok(Item::Names(names)),
+            Ok(item @ (Item::Names(_) | Item::Until(_))) => Ok(item),
             Ok(Item::End) => {
                 self.done = true;
                 Ok(Item::End)
@@ -250,6 +266,7 @@ impl Source for FileSource {
                 Next::Frame(frame, self.taps.get(record.tap).unwrap_or(&taps::UNKNOWN))
             }
             Item::Names(names) => Next::Names(NameBlock { tap: self.taps.first(), ..names }),
+            Item::Until(at) => Next::Idle(at),
             Item::Idle => Next::Idle(self.last),
             Item::End => Next::End,
         })

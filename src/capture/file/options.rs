@@ -10,8 +10,12 @@ use super::bytes::Endian;
 pub(super) const COMMENT: u16 = 1;
 /// `if_name`.
 pub(super) const IF_NAME: u16 = 2;
+/// `if_description`.
+pub(super) const IF_DESCRIPTION: u16 = 3;
 /// `if_tsresol`.
 pub(super) const IF_TSRESOL: u16 = 9;
+/// `if_filter`.
+pub(super) const IF_FILTER: u16 = 11;
 /// `if_tsoffset`.
 pub(super) const IF_TSOFFSET: u16 = 14;
 /// `isb_ifdrop`.
@@ -21,6 +25,8 @@ pub(super) const ISB_OSDROP: u16 = 7;
 
 /// The longest name kept of a file, in bytes: Linux interfaces have 15, Windows has 46, Docker allows 255.
 const MAX_NAME: usize = 256;
+/// The longest filter kept of a file, in bytes.
+const MAX_FILTER: usize = 4096;
 
 /// The items of a list in which each has a 16-bit code, a 16-bit length and a value padded to four bytes: options, and
 /// the records of a name resolution block. Ends at code 0, at the end, or where an item overruns it.
@@ -56,25 +62,69 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+/// `isb_endtime`.
+pub(super) const ISB_ENDTIME: u16 = 3;
+
+/// The version of the comment of an interface that is read.
+const TAP_VERSION: u32 = 1;
+
 /// What bridgetap writes into a comment of an interface, in one line of JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct TapComment {
-    /// The version of this comment; 1 is the only one.
-    bridgetap_tap: u32,
-    network: Option<String>,
-    namespace: Option<String>,
+    #[serde(default)]
+    pub network: Option<String>,
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// It is not itself watched.
+    #[serde(default)]
+    pub aside: bool,
+    /// It is aside, and what is watched passed a filter.
+    #[serde(default)]
+    pub filtered: bool,
 }
 
-impl TapComment {
-    /// The network and namespace that a comment tells; `None` for a comment by anyone else.
-    pub(super) fn parse(comment: &[u8]) -> Option<(Option<String>, Option<String>)> {
-        if !comment.starts_with(b"{") {
-            return None;
+/// A comment of an interface.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Comment {
+    /// By bridgetap.
+    Tap(TapComment),
+    /// By a bridgetap that writes it in this other version.
+    Version(u32),
+    /// By anyone else.
+    Other,
+}
+
+impl Comment {
+    /// Reads it.
+    pub(super) fn parse(comment: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Version {
+            bridgetap_tap: u32,
         }
-        let read: Self = serde_json::from_slice(comment.trim_ascii_end()).ok()?;
+        if !comment.starts_with(b"{") {
+            return Self::Other;
+        }
+        let comment = comment.trim_ascii_end();
+        match serde_json::from_slice(comment) {
+            Ok(Version { bridgetap_tap: TAP_VERSION }) => {}
+            Ok(Version { bridgetap_tap }) => return Self::Version(bridgetap_tap),
+            Err(_) => return Self::Other,
+        }
         let bounded = |name: Option<String>| name.map(|name| text(name.as_bytes()));
-        (read.bridgetap_tap == 1).then(|| (bounded(read.network), bounded(read.namespace)))
+        match serde_json::from_slice(comment) {
+            Ok(TapComment { network, namespace, aside, filtered }) => {
+                Self::Tap(TapComment { network: bounded(network), namespace: bounded(namespace), aside, filtered })
+            }
+            Err(_) => Self::Other,
+        }
     }
+}
+
+/// The capture filter that an option holds in libpcap's words; it may hold a program instead.
+pub(super) fn filter(value: &[u8]) -> Option<String> {
+    let (&0, words) = value.split_first()? else { return None };
+    let words = words.get(..MAX_FILTER).unwrap_or(words);
+    Some(String::from_utf8_lossy(words).trim_end_matches('\0').to_owned()).filter(|words| !words.is_empty())
 }
 
 /// A name of a file, up to its NUL if it has one (some writers include it) and no longer than [`MAX_NAME`].
@@ -101,9 +151,14 @@ mod tests {
     #[test]
     fn only_our_comments_count() {
         let ours = br#"{"bridgetap_tap":1,"network":"my_bridge","namespace":null}"#;
-        assert_eq!(TapComment::parse(ours), Some((Some("my_bridge".into()), None)));
-        for other in [&b"a remark"[..], b"{}", br#"{"bridgetap_tap":2,"network":"n"}"#, b"{\"network\":"] {
-            assert_eq!(TapComment::parse(other), None);
+        let tap = TapComment { network: Some("my_bridge".into()), ..TapComment::default() };
+        assert_eq!(Comment::parse(ours), Comment::Tap(tap));
+        let aside = br#"{"bridgetap_tap":1,"aside":true,"filtered":true,"later":{}}"#;
+        let tap = TapComment { aside: true, filtered: true, ..TapComment::default() };
+        assert_eq!(Comment::parse(aside), Comment::Tap(tap));
+        assert_eq!(Comment::parse(br#"{"bridgetap_tap":2,"network":7}"#), Comment::Version(2));
+        for other in [&b"a remark"[..], b"{}", br#"{"bridgetap_tap":1,"network":7}"#, b"{\"network\":"] {
+            assert_eq!(Comment::parse(other), Comment::Other);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::buffer::Buffer;
 use super::bytes::Endian;
-use super::taps::Taps;
+use super::taps::{Notes, Taps};
 use super::{Fault, Item, MAX_PACKET, Record};
 use crate::capture::error::Flaw;
 use crate::capture::{LinkType, Tap, TapId};
@@ -110,8 +110,10 @@ impl Pcap {
         };
         // The upper bits say whether frames end with a check sequence, and how long it is.
         self.link = LinkType(self.endian.u32(header, 20) as u16);
+        let snap_len = self.endian.u32(header, 16);
         buffer.consume(HEADER, 0..0);
-        self.tap = taps.add(Tap { interface: String::new(), network: None, namespace: None, link: self.link });
+        let tap = Tap { interface: String::new(), network: None, namespace: None, link: self.link, aside: None };
+        self.tap = taps.add(tap, snap_len, Notes::default());
         self.header_read = true;
         Ok(())
     }

@@ -5,11 +5,11 @@
 use super::buffer::Buffer;
 use super::bytes::Endian;
 use super::clock::Clock;
-use super::options::{self, Items, TapComment};
-use super::taps::{Interface, Taps};
+use super::options::{self, Comment, Items, TapComment};
+use super::taps::{Interface, Notes, Taps};
 use super::{Fault, Item, MAX_BLOCK, MAX_PACKET, Record, names};
 use crate::capture::error::Flaw;
-use crate::capture::{Drops, LinkType, Tap, TapId};
+use crate::capture::{Aside, Drops, LinkType, Tap, TapId};
 use crate::time::Timestamp;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -139,9 +139,9 @@ impl Pcapng {
                 return Ok(Some(Item::Names(read)));
             }
             _ => {
-                self.note(kind, block, taps)?;
+                let until = self.note(kind, block, taps)?;
                 buffer.consume(whole, 0..0);
-                return Ok(None);
+                return Ok(until.map(Item::Until));
             }
         };
         self.last = found.at;
@@ -199,8 +199,8 @@ impl Pcapng {
         kept.or_else(beyond).ok_or(Fault::Flaw(Flaw::UnknownInterface(number)))
     }
 
-    /// Notes a block that tells of the packets to come, or of their number.
-    fn note(&mut self, kind: u32, block: Block<'_>, taps: &mut Taps) -> Result<(), Fault> {
+    /// Notes a block that tells of the packets to come, or of their number. Gives until when nothing more was seen.
+    fn note(&mut self, kind: u32, block: Block<'_>, taps: &mut Taps) -> Result<Option<Timestamp>, Fault> {
         match kind {
             SECTION => {
                 // 1.2 was written by some tools, and is 1.0.
@@ -215,24 +215,30 @@ impl Pcapng {
             _ => {
                 if let Ok(interface) = self.interface(self.endian.u32(block.bytes, 8)) {
                     block.drops().into_iter().for_each(|drops| taps.set_drops(interface.tap, drops));
+                    return Ok(block.end_time(interface.clock).filter(|until| *until > self.last));
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn add_interface(&mut self, block: Block<'_>, taps: &mut Taps) {
         let link = LinkType(self.endian.u16(block.bytes, 8));
-        let mut tap = Tap { interface: String::new(), network: None, namespace: None, link };
-        let (mut resolution, mut offset) = (6, 0);
+        let mut tap = Tap { interface: String::new(), network: None, namespace: None, link, aside: None };
+        let (mut resolution, mut offset, mut notes) = (6, 0, Notes::default());
         for (code, value) in block.options(16) {
             match (code, value) {
-                (options::COMMENT, _) => {
-                    if let Some((network, namespace)) = TapComment::parse(value) {
+                (options::COMMENT, _) => match Comment::parse(value) {
+                    Comment::Tap(TapComment { network, namespace, aside: is_aside, filtered }) => {
                         (tap.network, tap.namespace) = (network, namespace);
+                        tap.aside = is_aside.then_some(Aside { is_filtered: filtered });
                     }
-                }
+                    Comment::Version(version) => taps.set_newer(version),
+                    Comment::Other => {}
+                },
                 (options::IF_NAME, _) => tap.interface = options::text(value),
+                (options::IF_DESCRIPTION, _) => notes.description = options::text(value),
+                (options::IF_FILTER, _) => notes.filter = options::filter(value),
                 (options::IF_TSRESOL, [power]) => resolution = *power,
                 (options::IF_TSOFFSET, [_, _, _, _, _, _, _, _]) => {
                     offset = self.endian.u64(value, 0).cast_signed();
@@ -246,7 +252,8 @@ impl Pcapng {
             return;
         }
         let clock = Clock::new(resolution, offset);
-        let interface = Interface { tap: taps.add(tap), link, snap_len: self.endian.u32(block.bytes, 12), clock };
+        let snap_len = self.endian.u32(block.bytes, 12);
+        let interface = Interface { tap: taps.add(tap, snap_len, notes), link, snap_len, clock };
         if self.interfaces.len() < MAX_INTERFACES - 1 {
             self.interfaces.push(interface);
         } else {
@@ -271,6 +278,12 @@ impl<'a> Block<'a> {
             return Err(Flaw::BeyondBlock.into());
         }
         if captured > MAX_PACKET { Err(Flaw::PacketTooLong(captured).into()) } else { Ok(captured) }
+    }
+
+    /// Until when the interface of a statistics block was captured on, if it tells.
+    fn end_time(self, clock: Clock) -> Option<Timestamp> {
+        let (_, value) = self.options(20).find(|(code, value)| *code == options::ISB_ENDTIME && value.len() == 8)?;
+        Some(clock.time(u64::from(self.endian.u32(value, 0)) << 32 | u64::from(self.endian.u32(value, 4))))
     }
 
     /// The drops of a statistics block, if it tells of any.

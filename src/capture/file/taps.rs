@@ -1,5 +1,6 @@
 //! The taps of one capture file.
 
+use crate::capture::write;
 use crate::capture::{Drops, LinkType, Tap, TapId};
 
 /// How many taps one file can have.
@@ -10,19 +11,38 @@ pub const MAX_TAPS: u32 = 65_536;
 
 /// Stands for a tap that no file describes; there is none, because a packet names a tap that was added.
 pub(super) static UNKNOWN: Tap =
-    Tap { interface: String::new(), network: None, namespace: None, link: LinkType::ETHERNET };
+    Tap { interface: String::new(), network: None, namespace: None, link: LinkType::ETHERNET, aside: None };
+
+/// A tap, and what the file says of it.
+struct Described {
+    tap: Tap,
+    drops: Option<Drops>,
+    snap_len: u32,
+    /// Not there where there is nothing to say, as of most taps of a hostile file.
+    notes: Option<Box<Notes>>,
+}
+
+/// What a file says of an interface for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Notes {
+    pub(super) description: String,
+    /// In the syntax of pcap-filter(7).
+    pub(super) filter: Option<String>,
+}
 
 /// The taps of one file, numbered from `first` on.
 pub(super) struct Taps {
     first: u32,
-    list: Vec<(Tap, Option<Drops>)>,
+    list: Vec<Described>,
+    /// The version of a tap's comment that cannot be read.
+    newer: Option<u32>,
     /// How many interfaces share the last tap.
     sharing: u64,
 }
 
 impl Taps {
     pub(super) fn new(first: u32) -> Self {
-        Self { first, list: Vec::new(), sharing: 0 }
+        Self { first, list: Vec::new(), newer: None, sharing: 0 }
     }
 
     /// Numbers the taps from `first` on. Only sound while there is none.
@@ -36,22 +56,50 @@ impl Taps {
     }
 
     /// A new tap, or the shared one where there are too many.
-    pub(super) fn add(&mut self, tap: Tap) -> TapId {
+    pub(super) fn add(&mut self, tap: Tap, snap_len: u32, notes: Notes) -> TapId {
         let index = self.list.len() as u32;
         if index < MAX_TAPS - 1 {
-            self.list.push((tap, None));
+            let notes = (notes != Notes::default()).then(|| Box::new(notes));
+            self.list.push(Described { tap, drops: None, snap_len, notes });
             return TapId(self.first.wrapping_add(index));
         }
         self.sharing += 1;
         if index < MAX_TAPS {
-            let Tap { link, .. } = tap;
-            self.list.push((Tap { interface: String::new(), network: None, namespace: None, link }, None));
+            let tap = Tap { interface: String::new(), network: None, namespace: None, link: tap.link, aside: None };
+            self.list.push(Described { tap, drops: None, snap_len: 0, notes: None });
         }
         TapId(self.first.wrapping_add(MAX_TAPS - 1))
     }
 
+    /// Notes that what a tap is stands there in a version that cannot be read.
+    pub(super) fn set_newer(&mut self, version: u32) {
+        self.newer.get_or_insert(version);
+    }
+
+    /// The version of a tap's comment that cannot be read, if there is one.
+    pub(super) const fn newer(&self) -> Option<u32> {
+        self.newer
+    }
+
     pub(super) fn get(&self, id: TapId) -> Option<&Tap> {
-        self.list.get(self.index(id)).map(|(tap, _)| tap)
+        self.list.get(self.index(id)).map(|described| &described.tap)
+    }
+
+    /// How many taps there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// A tap as the file describes it.
+    pub(super) fn described(&self, id: TapId) -> Option<write::Interface> {
+        let Described { tap, snap_len, notes, .. } = self.list.get(self.index(id))?;
+        let Notes { description, filter } = notes.as_deref().cloned().unwrap_or_default();
+        Some(write::Interface { tap: tap.clone(), description, filter, snap_len: *snap_len })
+    }
+
+    /// The drops of one tap, as far as the file has told.
+    pub(super) fn drops_of(&self, id: TapId) -> Option<Drops> {
+        self.list.get(self.index(id))?.drops
     }
 
     /// How many interfaces had to share the last tap.
@@ -69,14 +117,14 @@ impl Taps {
     pub(super) fn set_drops(&mut self, id: TapId, drops: Drops) {
         let index = self.index(id);
         let shared = index as u32 == MAX_TAPS - 1;
-        if let Some((_, noted)) = self.list.get_mut(index) {
+        if let Some(Described { drops: noted, .. }) = self.list.get_mut(index) {
             *noted = Some(if shared { sum(noted.unwrap_or_default(), drops) } else { drops });
         }
     }
 
     /// The drops of all taps, `None` where the file tells of none.
     pub(super) fn drops(&self) -> Option<Drops> {
-        self.list.iter().filter_map(|(_, drops)| *drops).reduce(sum)
+        self.list.iter().filter_map(|described| described.drops).reduce(sum)
     }
 
     fn index(&self, id: TapId) -> usize {

@@ -192,7 +192,7 @@ pub fn all(source: &mut impl Source) -> (Vec<(u64, Owned)>, Vec<NameBlock>, Opti
                 frames.push((frame.number, Owned { at, wire_len, bytes, link: frame.link, tap: frame.tap }));
             }
             Ok(Next::Names(block)) => names.push(block),
-            Ok(Next::Idle(_)) => panic!("a file is never idle"),
+            Ok(Next::Idle(_)) => {}
             Ok(Next::End) => return (frames, names, None),
             Err(error) => return (frames, names, Some(error)),
         }

@@ -86,12 +86,15 @@ impl Watching {
         if self.taps.is_empty() && self.plan.every_bridge && !self.plan.waits {
             return Err(self.refuse("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0"));
         }
+        self.keep_names(directory);
+        self.keep_sockets();
+        self.begin_recording()?;
         let watched = self.what_is_watched(directory);
         self.messages.say(&watched);
         Ok(())
     }
 
-    fn refuse(&mut self, why: &str) -> ExitCode {
+    pub(super) fn refuse(&mut self, why: &str) -> ExitCode {
         self.messages.say(why);
         ExitCode::FAILURE
     }

@@ -32,7 +32,7 @@ impl Watching {
             self.messages.say_filter(&error);
             return Err(ExitCode::FAILURE);
         }
-        for unknown in self.output.events.iter().flat_map(|filter| filter.unknown(Some(directory))) {
+        for unknown in self.output.events.iter().flat_map(|filter| filter.unknown(Some(directory), None)) {
             self.messages.say(&unknown);
         }
         Ok(())
@@ -78,7 +78,7 @@ impl Watching {
         self.filter_text(place, tap).map(LiveFilter::new).transpose()
     }
 
-    fn filter_text(&self, place: &Place, tap: &Tap) -> Option<String> {
+    pub(super) fn filter_text(&self, place: &Place, tap: &Tap) -> Option<String> {
         if place.content == Content::Published {
             return self.ports.clone();
         }

@@ -1,26 +1,30 @@
 //! `bridgetap watch`: the log of live networks.
 
 mod begin;
+mod ending;
 mod filtering;
+mod keeping;
 mod opening;
 mod telling;
 mod told;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
+use self::keeping::Keeping;
 use super::awaiting::Awaiting;
 use super::clients::Listening;
 use super::known::Known;
-use super::output::{Output, ended};
+use super::output::Output;
 use super::owners::Owners;
 use super::plan::{Place, Plan, Wish};
+use super::recording;
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
 use super::tap::{Message, Shared};
@@ -31,7 +35,6 @@ use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::filter::CaptureFilter;
 use crate::join::{Joiner, Told};
-use crate::render::summary::Totals;
 use crate::time::Timestamp;
 use crate::track::Counters;
 
@@ -58,16 +61,25 @@ enum Control {
     Docker(Change),
     /// A network namespace appeared.
     Namespace(PathBuf),
+    /// The recording has ended by itself.
+    Recorded(recording::Ended),
     Signal,
 }
 
-/// Runs the command.
-pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
+/// Runs the command, and `record`, which is the same without a log unless `tells`.
+pub(super) fn run(arguments: &cli::Watch, tells: bool, mut streams: Streams) -> ExitCode {
     let filter = match capture_filter(&arguments.output, &mut streams.messages) {
         Ok(filter) => filter,
         Err(code) => return code,
     };
     let (control, controls) = unbounded();
+    let keeping = match Keeping::new(arguments, tells, &mut streams, &control) {
+        Ok(keeping) => keeping,
+        Err(why) => {
+            streams.messages.say(&why);
+            return ExitCode::from(2);
+        }
+    };
     let config = DaemonConfig::of_process();
     let directory = {
         let control = control.clone();
@@ -78,7 +90,7 @@ pub(super) fn run(arguments: &cli::Watch, mut streams: Streams) -> ExitCode {
     };
     listen_for_signals(control.clone());
     let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
-    let mut watching = Watching { filter, ..Watching::new(arguments, output, streams.messages, control) };
+    let mut watching = Watching { filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
     if let Err(code) = watching.begin(arguments, &directory, &config) {
         return code;
     }
@@ -105,6 +117,7 @@ struct Suspect {
 
 struct Watching {
     output: Output,
+    keeping: Keeping,
     messages: Messages,
     /// What all taps have in common; its filter is for every tap but those of lookups.
     options: LiveOptions,
@@ -145,7 +158,7 @@ struct Watching {
     joiner: Joiner,
     awaiting: Awaiting,
     /// What is to be told next, and waits for a name.
-    next: Option<Told<'static>>,
+    next: VecDeque<Told<'static>>,
     /// Until when it waits, though its time has come.
     held_until: Option<Timestamp>,
     counters: Counters,
@@ -160,13 +173,20 @@ struct Watching {
 }
 
 impl Watching {
-    fn new(arguments: &cli::Watch, output: Output, messages: Messages, control: Sender<Control>) -> Self {
+    fn new(
+        arguments: &cli::Watch,
+        output: Output,
+        messages: Messages,
+        control: Sender<Control>,
+        keeping: Keeping,
+    ) -> Self {
         let (sender, receiver) = bounded(EVENTS);
         let shared = Shared {
             lost: AtomicU64::new(0),
             packets: AtomicU64::new(0),
             count: arguments.output.count.unwrap_or(u64::MAX),
             wants_packets: output.wants_packets(),
+            tracks: !keeping.is_silent,
             limits: limits(&arguments.output),
         };
         let options = LiveOptions {
@@ -176,6 +196,7 @@ impl Watching {
         };
         Self {
             output,
+            keeping,
             messages,
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
@@ -203,7 +224,7 @@ impl Watching {
             shared: Arc::new(shared),
             joiner: Joiner::new(Duration::ZERO),
             awaiting: Awaiting::new(),
-            next: None,
+            next: VecDeque::new(),
             held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
@@ -228,6 +249,7 @@ impl Watching {
                 recv(controls) -> control => match control {
                     Ok(Control::Docker(change)) => self.docker(change),
                     Ok(Control::Namespace(path)) => self.namespace(path),
+                    Ok(Control::Recorded(ended)) => if self.recorded(ended) { return },
                     Ok(Control::Signal) | Err(_) => return,
                 },
                 default(left) => {}
@@ -237,6 +259,7 @@ impl Watching {
                 self.look_again();
             }
             self.tell_due();
+            self.show_progress();
         }
     }
 
@@ -261,8 +284,8 @@ impl Watching {
     /// Looks at all that may have changed without the daemon's word.
     fn look_again(&mut self) {
         let now = monotonic();
-        if let Some(owners) = &mut self.owners {
-            owners.look_again(now);
+        if self.owners.as_mut().is_some_and(|owners| owners.look_again(now)) {
+            self.keep_sockets();
         }
         self.judge_suspects(now);
         let is_due = now.duration_since(self.looked_around) >= LOOK_AROUND && self.plan.may_change_by_itself();
@@ -309,19 +332,13 @@ impl Watching {
         }
     }
 
-    fn is_over(&mut self, deadline: Option<Instant>) -> bool {
-        let counted = self.shared.packets.load(Ordering::Relaxed) >= self.shared.count;
-        let late = deadline.is_some_and(|deadline| monotonic() >= deadline);
-        counted || late || self.output.has_failed() || self.is_nothing_left()
-    }
-
     fn take(&mut self, message: Message) {
         match message {
             Message::Event(event) => {
                 if let Some(event) = self.starting.hold(event)
                     && self.admits_settling(&event)
                 {
-                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.clients() });
+                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.heard() });
                 }
             }
             Message::Ended(ended) => self.ended(*ended),
@@ -333,6 +350,7 @@ impl Watching {
             Change::Directory(directory) => {
                 self.output.namer.set_directory(LIVE, Arc::clone(&directory));
                 self.owners = Owners::of(&directory, self.owners.take(), monotonic());
+                self.keep_names(&directory);
                 self.follow_filter(&directory);
                 self.follow(&directory);
                 self.look_at_interfaces();
@@ -349,31 +367,6 @@ impl Watching {
                 self.messages.say("the Docker daemon answers again; names are up to date");
             }
         }
-    }
-
-    /// Ends every tap, tells what is left, and the summary.
-    fn finish(mut self) -> ExitCode {
-        for tap in self.taps.values() {
-            tap.stop.request();
-        }
-        let deadline = monotonic() + ENDING;
-        while !self.taps.is_empty() {
-            match self.receiver.recv_deadline(deadline) {
-                Ok(message) => self.take(message),
-                Err(_) => break,
-            }
-        }
-        while let Ok(message) = self.receiver.try_recv() {
-            self.take(message);
-        }
-        self.tell_rest();
-        let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
-        let events_lost = self.shared.lost.load(Ordering::Relaxed);
-        let names_forgotten = self.output.namer.forgotten() + self.awaiting.forgotten();
-        let drops = Some(self.drops);
-        let totals = Totals { counters: self.counters, undecoded, drops, events_lost, names_forgotten };
-        let written = ended(self.output.finish(&totals), &mut self.messages);
-        if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::super::clients::{Clients, Listening};
 use super::super::known::Known;
 use super::super::plan::{Content, For, MAX_PUBLISHED, Place, Ports, Wish, tap};
+use super::super::recording::Recording;
 use super::super::rooms::{Machine, Room, Sandboxes};
 use super::super::tap::{Ended, Opening, Wanted, spawn};
 use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
@@ -68,7 +69,8 @@ impl Watching {
             .collect();
         let mut failed = HashSet::new();
         for (wish, opening) in opening {
-            if let Err(error) = opening.and_then(|(id, opening)| self.opened(id, opening)) {
+            let opened = opening.and_then(|(id, opening)| self.opened(id, opening).map(|()| self.keep_tap(id)));
+            if let Err(error) = opened {
                 failed.insert(wish.why);
                 self.not_opened(&wish, error, at_start);
                 if at_start && wish.place.content == Content::All {
@@ -104,7 +106,8 @@ impl Watching {
             ));
         }
         if *published != Ports::None && matches!(self.listening, Listening::NotYet) {
-            self.listening = match Clients::listen() {
+            let keep = self.keeping.recording.as_ref().map(Recording::keep);
+            self.listening = match Clients::listen(keep) {
                 Ok(clients) => Listening::To(clients),
                 Err(why) => {
                     self.messages.say(&format!("some clients of published ports stay unknown: {why}"));
@@ -113,7 +116,7 @@ impl Watching {
             };
         }
         if let Some(clients) = self.listening.clients() {
-            clients.set_published(directory.containers().map(AsRef::as_ref));
+            clients.set_published(directory);
         }
     }
 
@@ -175,13 +178,17 @@ impl Watching {
             && (before.namespace != wish.tap.namespace || before.network != wish.tap.network)
         {
             self.output.namer.set_tap(id, Tap { link: before.link, ..wish.tap.clone() });
+            if !self.starting.is_unclaimed(id) {
+                self.keep_tap(id);
+            }
         }
         let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
-                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.clients() });
+                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.heard() });
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+            self.keep_tap(id);
             // What its ring holds was let through by the filter before.
             if let Some(tap) = self.taps.get_mut(&id) {
                 tap.settling = Some((wall_clock() + SETTLING, filter));
@@ -230,6 +237,14 @@ impl Watching {
         begun.ok().map(|(id, opening)| (id, path.to_owned(), opening))
     }
 
+    /// How many bytes of each packet a tap keeps.
+    pub(super) fn snap_len(&self, content: Content) -> u32 {
+        match content {
+            Content::All | Content::Lookups => self.options.snap_len,
+            Content::Published => PUBLISHED_SNAP_LEN.min(self.options.snap_len),
+        }
+    }
+
     /// How a tap is opened: everything by the user's options, lookups by what they take.
     fn options(&self, content: Content, ring: usize) -> LiveOptions {
         match content {
@@ -240,7 +255,7 @@ impl Watching {
             // The headers tell who the client is; the rest is seen on the bridge.
             Content::Published => LiveOptions {
                 ring_bytes: PUBLISHED_RING,
-                snap_len: PUBLISHED_SNAP_LEN.min(self.options.snap_len),
+                snap_len: self.snap_len(content),
                 filter: self.ports.clone(),
                 ..self.options.clone()
             },
@@ -263,7 +278,8 @@ impl Watching {
         } else {
             self.client_taps.insert(id)
         };
-        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle, counts };
+        let recorder = self.keeping.recording.as_ref().map(|recording| recording.recorder(id));
+        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle, counts, recorder };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.taps.insert(id, OpenTap { stop, place, filter, settling: None });
         // A long watch of many containers comes round to numbers that are free again.
@@ -282,6 +298,7 @@ impl Watching {
             }
             Err(error) => {
                 self.taps.remove(&id);
+                self.forget_tap(id);
                 Err(error)
             }
         }
@@ -293,6 +310,7 @@ impl Watching {
         // Nobody's container that is watched: it was never there.
         if self.starting.claim(id).is_some() {
             self.taps.remove(&id);
+            self.forget_tap(id);
             return;
         }
         if !self.client_taps.contains(&id) {

@@ -1,14 +1,15 @@
 //! What is told, and when: in the order of packet time, by names where they come in time.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::known::Known;
+use super::super::owners::of_event;
 use super::{EVENTS, LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
-use crate::join::{Knowledge, Told, Transport};
+use crate::join::{Joiner, Knowledge, Told};
 use crate::time::Timestamp;
-use crate::track::event::{Event, Place};
 
 impl Watching {
     /// How long after `now` there is something to tell.
@@ -20,16 +21,13 @@ impl Watching {
     pub(super) fn tell_due(&mut self) {
         let now = wall_clock();
         self.held_until = None;
-        loop {
-            let joined =
-                || self.joiner.pop(now, &Known { namer: &self.output.namer, clients: self.listening.clients() });
-            let Some(told) = self.next.take().or_else(joined) else { break };
+        while let Some(told) = self.take_next(|joiner, known| joiner.pop(now, known)) {
             if self.is_aside(&told) {
                 continue;
             }
             if let Some(owners) = &self.owners {
                 let known = Known { namer: &self.output.namer, clients: None };
-                for (socket, container) in owners.of_event(&told.event, &known) {
+                for (socket, container) in of_event(owners.sockets(), &told.event, &known) {
                     self.output.namer.set_owner(LIVE, socket, container);
                 }
             }
@@ -37,7 +35,7 @@ impl Watching {
             let strangers = self.output.namer.strangers(&told.event);
             self.held_until = self.awaiting.hold(told.event.known_at(), strangers, now, is_crowded);
             if self.held_until.is_some() {
-                self.next = Some(told);
+                self.next.push_front(told);
                 break;
             }
             self.output.tell(&told);
@@ -49,30 +47,37 @@ impl Watching {
         }
     }
 
-    /// Whether only the tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
-    /// also what this machine itself asks of others.
-    fn is_aside(&self, told: &Told<'_>) -> bool {
-        let is_for_clients = |place: Place| self.client_taps.contains(&place.tap);
-        let event = &told.event;
-        if !is_for_clients(event.place()) || !told.hops.iter().all(|hop| is_for_clients(hop.place)) {
-            return false;
+    /// What is to be told next: what waits for a name, but for what is earlier. A container's first lookup comes to the
+    /// joiner when the daemon says whose it is, and by then its first packet on the bridge may wait for that.
+    fn take_next(
+        &mut self,
+        pop: impl FnOnce(&mut Joiner, &dyn Knowledge) -> Option<Told<'static>>,
+    ) -> Option<Told<'static>> {
+        if !self.is_joined_first() {
+            return self.next.pop_front();
         }
-        let known = Known { namer: &self.output.namer, clients: None };
-        let asked = match event {
-            Event::Connection(connection) => Some((Transport::Tcp, connection.ends.server)),
-            Event::Datagrams(datagrams) => Some((Transport::Udp, datagrams.ends.server)),
-            _ => None,
-        };
-        let service = asked.and_then(|(transport, server)| known.service_at_host(transport, server, event.place()));
+        let known = Known { namer: &self.output.namer, clients: self.listening.heard() };
+        let joined = pop(&mut self.joiner, &known);
+        // What is earlier may have been half of something, or not be due yet.
+        if joined.is_some() || self.is_joined_first() { joined } else { self.next.pop_front() }
+    }
+
+    /// Whether the joiner has something earlier than what waits for a name, or nothing waits.
+    fn is_joined_first(&self) -> bool {
+        let waits = self.next.front().map(|told| told.event.known_at());
+        waits.is_none_or(|waits| self.joiner.next_known().is_some_and(|joined| joined < waits))
+    }
+
+    /// Whether it is told by others only.
+    fn is_aside(&self, told: &Told<'_>) -> bool {
+        let is_for_clients = |tap| self.client_taps.contains(&tap);
         // A filter on packets is about what is watched; no client's packets have been through it.
-        service.is_none() || self.filter.is_some()
+        Known { namer: &self.output.namer, clients: None }.is_aside(told, is_for_clients, self.filter.is_some())
     }
 
     /// Tells what is left, at the end.
     pub(super) fn tell_rest(&mut self) {
-        loop {
-            let rest = || self.joiner.pop_any(&Known { namer: &self.output.namer, clients: self.listening.clients() });
-            let Some(told) = self.next.take().or_else(rest) else { break };
+        while let Some(told) = self.take_next(|joiner, known| joiner.pop_any(known)) {
             if !self.is_aside(&told) {
                 self.output.tell(&told);
             }
@@ -97,6 +102,8 @@ impl Watching {
         // Without the list, names are those that hold on any network.
         let found = interfaces::interfaces().unwrap_or_default();
         let bridges = found.into_iter().map(|found| (found.index, interfaces::bridge_of(&found).unwrap_or(found.name)));
-        self.output.namer.set_interfaces(LIVE, bridges);
+        let bridges: BTreeMap<_, _> = bridges.collect();
+        self.keep_interfaces(&bridges);
+        self.output.namer.set_interfaces(LIVE, bridges.into_iter());
     }
 }

@@ -33,13 +33,17 @@ impl Watching {
         let others = if self.plan.every_bridge { unbridged(directory) } else { Vec::new() };
         let mut parts = Vec::new();
         if !watched.is_empty() {
-            parts.push(format!("watching {}{}", listed(&watched), self.lookups()));
+            let verb = if self.keeping.is_silent { "recording" } else { "watching" };
+            parts.push(format!("{verb} {}{}", listed(&watched), self.lookups()));
         }
         if !awaited.is_empty() {
             parts.push(format!("waiting for {}", listed(&awaited)));
         }
         if !others.is_empty() {
             parts.push(format!("not {}, unless named", listed(&others)));
+        }
+        if let Some(recording) = &self.keeping.recording {
+            parts.push(format!("writing {}", recording.name));
         }
         parts.push("Ctrl-C ends".to_owned());
         parts.join("; ")

@@ -1,0 +1,59 @@
+//! The end: when it is, and what is told then.
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::super::output::ended;
+use super::{ENDING, Watching, monotonic};
+use crate::capture::wall_clock;
+use crate::render::summary::Totals;
+
+impl Watching {
+    /// Whether it is to end.
+    pub(super) fn is_over(&mut self, deadline: Option<Instant>) -> bool {
+        let counted = self.shared.packets.load(Ordering::Relaxed) >= self.shared.count;
+        let late = deadline.is_some_and(|deadline| monotonic() >= deadline);
+        counted || late || self.output.has_failed() || self.is_nothing_left()
+    }
+
+    /// Waits until every tap has ended. Where the disk is slow, they wait for it with what is still in their rings.
+    fn wait_for_taps(&mut self) {
+        let mut written = self.recorded_bytes();
+        let mut deadline = monotonic() + ENDING;
+        while !self.taps.is_empty() {
+            match self.receiver.recv_deadline(deadline) {
+                Ok(message) => self.take(message),
+                Err(_) if self.recorded_bytes() > written => {
+                    written = self.recorded_bytes();
+                    deadline = monotonic() + ENDING;
+                }
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Ends every tap, tells what is left, and the summary.
+    pub(super) fn finish(mut self) -> ExitCode {
+        let at = wall_clock();
+        for tap in self.taps.values() {
+            tap.stop.request_at(at);
+        }
+        self.wait_for_taps();
+        while let Ok(message) = self.receiver.try_recv() {
+            self.take(message);
+        }
+        self.tell_rest();
+        self.finish_recording();
+        if self.keeping.is_silent {
+            return if self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
+        let events_lost = self.shared.lost.load(Ordering::Relaxed);
+        let names_forgotten = self.output.namer.forgotten() + self.awaiting.forgotten();
+        let drops = Some(self.drops);
+        let totals = Totals { counters: self.counters, undecoded, drops, events_lost, names_forgotten };
+        let written = ended(self.output.finish(&totals), &mut self.messages);
+        if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}

@@ -1,0 +1,52 @@
+//! The least, the median and the greatest of some times, for the summary of a log.
+
+use std::time::Duration;
+
+use super::Distribution;
+use crate::time::nanos;
+
+/// Times from one nanosecond to one hour, to three digits; least and greatest are exact.
+#[derive(Clone, Debug, Default)]
+pub struct Spread {
+    times: Distribution,
+    /// The exact ends: a distribution knows none under a nanosecond or over an hour.
+    ends: Option<(Duration, Duration)>,
+}
+
+impl Spread {
+    /// Adds a time. Times over an hour count as one hour in the percentiles.
+    pub fn record(&mut self, time: Duration) {
+        let (min, max) = self.ends.unwrap_or((time, time));
+        self.ends = Some((min.min(time), max.max(time)));
+        self.times.record(nanos(time));
+    }
+
+    /// How many times were added.
+    pub const fn count(&self) -> u64 {
+        self.times.count()
+    }
+
+    /// The least, the median and the greatest; `None` before the first.
+    pub fn min_median_max(&self) -> Option<(Duration, Duration, Duration)> {
+        let (min, max) = self.ends?;
+        let median = Duration::from_nanos(self.times.quantile(0.5)?);
+        Some((min, median.clamp(min, max), max))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_are_exact_and_the_median_has_three_digits() {
+        let mut spread = Spread::default();
+        assert_eq!(spread.min_median_max(), None);
+        for nanos in [45_000, 48_123, 50_999] {
+            spread.record(Duration::from_nanos(nanos));
+        }
+        let (min, median, max) = spread.min_median_max().unwrap();
+        assert_eq!((min, max), (Duration::from_nanos(45_000), Duration::from_nanos(50_999)));
+        assert!(median.abs_diff(Duration::from_nanos(48_123)) < Duration::from_nanos(49), "{median:?}");
+    }
+}

@@ -1,0 +1,368 @@
+//! Compares what is measured with tshark, packet by packet and to the nanosecond: acknowledgements of TCP data
+//! (`tcp.analysis.acks_frame`, `tcp.analysis.ack_rtt`), handshakes (`tcp.analysis.initial_rtt`), pings
+//! (`icmp.resptime`) and lookups (`dns.time`), on the sample captures and, where `BRIDGETAP_CORPUS` names a folder of
+//! captures, on those.
+//!
+//! Needs tshark (Debian: `apt-get install tshark`). Without it nothing is compared, and with `BRIDGETAP_DEMAND=1` that is
+//! a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bridgetap::capture::file::FileSource;
+use bridgetap::capture::{Frame, LinkType, Next, Source, TapId};
+use bridgetap::decode;
+use bridgetap::time::{Timestamp, nanos};
+use bridgetap::track::event::{Event, Seen, Subject};
+use bridgetap::track::measured::{Measure, Reading};
+use bridgetap::track::{Limits, Tracker};
+use common::{Numbers, captures, pcap_header, pcap_packet, say};
+
+/// Nanoseconds between two frames, by the later one: the earlier one and the time, negative where the clock was set back.
+type Pairs = BTreeMap<u64, (u64, i64)>;
+
+/// What one of the two programs finds in a file.
+#[derive(Debug, Default)]
+struct Found {
+    acks: Pairs,
+    pings: Pairs,
+    lookups: Pairs,
+    /// Of each connection, here by its SYN, there by tshark's number of it.
+    handshakes: BTreeMap<u64, i64>,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.acks.is_empty() && self.pings.is_empty() && self.lookups.is_empty() && self.handshakes.is_empty()
+    }
+}
+
+/// A frame that is kept.
+struct Kept {
+    at: Timestamp,
+    wire_len: u32,
+    bytes: Vec<u8>,
+    link: LinkType,
+    tap: TapId,
+}
+
+/// What each interface of a file shows, as far as it can be read, and each of those that a cooked frame names: two of them
+/// show one connection twice, which is one conversation to tshark.
+fn interfaces(file: &Path) -> Vec<Vec<Kept>> {
+    let mut taps: BTreeMap<(TapId, u32), Vec<Kept>> = BTreeMap::new();
+    let Ok(mut source) = FileSource::open(file, 0) else { return Vec::new() };
+    loop {
+        match source.next() {
+            Ok(Next::Frame(frame, _)) if decode::supports(frame.link) => {
+                let if_index = decode::decode(&frame).link.if_index;
+                let Frame { at, wire_len, bytes, link, tap, .. } = frame;
+                let kept = Kept { at, wire_len, bytes: bytes.to_vec(), link, tap };
+                taps.entry((tap, if_index)).or_default().push(kept);
+            }
+            Ok(Next::End) | Err(_) => return taps.into_values().collect(),
+            Ok(_) => {}
+        }
+    }
+}
+
+fn pair(from: Seen, to: Seen) -> (u64, (u64, i64)) {
+    (to.number, (from.number, to.at.as_nanos().cast_signed() - from.at.as_nanos().cast_signed()))
+}
+
+/// What the tracker finds.
+fn measured(frames: &[Kept]) -> Found {
+    let mut found = Found::default();
+    let mut tracker = Tracker::new(Limits { measures: true, ..Limits::default() });
+    let mut sink = |event: Event<'_>| note(&event, &mut found);
+    for (number, kept) in (1..).zip(frames) {
+        let Kept { at, wire_len, ref bytes, link, tap } = *kept;
+        tracker.observe(&decode::decode(&Frame { number, at, wire_len, bytes, link, tap }), &mut sink);
+    }
+    tracker.finish(&mut sink);
+    found
+}
+
+fn note(event: &Event<'_>, found: &mut Found) {
+    match event {
+        Event::Measured(measured) => {
+            let Some(to) = measured.to else { return };
+            let (later, (earlier, time)) = pair(measured.from, to);
+            match measured.reading {
+                Reading::Time(told) | Reading::Ambiguous(told) => assert_eq!(nanos(told).cast_signed(), time),
+                Reading::SteppedBack => assert!(time < 0),
+                other => panic!("{other:?} with an end"),
+            }
+            match measured.measure {
+                Measure::Ack => assert_eq!(found.acks.insert(later, (earlier, time)), None, "{measured:?}"),
+                Measure::Handshake => drop(found.handshakes.insert(earlier, time)),
+                _ => {}
+            }
+        }
+        Event::Exchange(exchange) => {
+            let Some(reply) = exchange.reply else { return };
+            let pairs = match &exchange.subject {
+                Subject::Ping { .. } => &mut found.pings,
+                Subject::Lookup(_) => &mut found.lookups,
+                Subject::Neighbour { .. } => return,
+            };
+            pairs.extend([pair(exchange.request, reply)]);
+        }
+        _ => {}
+    }
+}
+
+const FIELDS: [&str; 11] = [
+    "frame.number",
+    "tcp.analysis.acks_frame",
+    "tcp.analysis.ack_rtt",
+    "icmp.resp_to",
+    "icmp.resptime",
+    "icmpv6.resp_to",
+    "icmpv6.resptime",
+    "dns.response_to",
+    "dns.time",
+    "tcp.stream",
+    "tcp.analysis.initial_rtt",
+];
+
+/// A decimal number in billionths, however many digits it has.
+fn billionths(text: &str) -> i64 {
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let nanos = whole.parse::<i64>().unwrap() * 1_000_000_000 + format!("{fraction:0<9}")[..9].parse::<i64>().unwrap();
+    sign * nanos
+}
+
+/// What tshark finds in a file.
+fn dissected(pcap: &Path) -> (Found, BTreeMap<u64, u64>) {
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-T", "fields", "-E", "occurrence=f", "-r"]).arg(pcap);
+    // Standard settings, without those of whoever runs the test.
+    command.env("WIRESHARK_CONFIG_DIR", pcap.parent().unwrap());
+    for field in FIELDS {
+        command.args(["-e", field]);
+    }
+    let output = command.output().unwrap();
+    let (mut found, mut streams, mut trips) = (Found::default(), BTreeMap::new(), BTreeMap::new());
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [number, acks, rtt, ping, ping_ms, ping6, ping6_ms, lookup, lookup_time, stream, trip] = fields[..] else {
+            panic!("{}: {line:?}", pcap.display())
+        };
+        let number: u64 = number.parse().unwrap();
+        let put = |pairs: &mut Pairs, earlier: &str, time: &str, unit: i64| {
+            if let Ok(earlier) = earlier.parse()
+                && !time.is_empty()
+            {
+                pairs.insert(number, (earlier, billionths(time) / unit));
+            }
+        };
+        put(&mut found.acks, acks, rtt, 1);
+        put(&mut found.pings, ping, ping_ms, 1000);
+        put(&mut found.pings, ping6, ping6_ms, 1000);
+        put(&mut found.lookups, lookup, lookup_time, 1);
+        if let Ok(stream) = stream.parse::<u64>() {
+            streams.insert(number, stream);
+            if !trip.is_empty() {
+                trips.insert(stream, billionths(trip));
+            }
+        }
+    }
+    found.handshakes = trips;
+    (found, streams)
+}
+
+/// How many pairs were compared, and how many only one of the two found.
+#[derive(Debug, Default)]
+struct Count {
+    both: usize,
+    only_here: usize,
+    only_there: usize,
+}
+
+/// Counts pairs, and says which differ.
+fn compare(what: &str, ours: &Pairs, theirs: &Pairs, count: &mut Count, faults: &mut Vec<String>) {
+    for (later, our) in ours {
+        match theirs.get(later) {
+            Some(their) if their == our => count.both += 1,
+            Some(their) => faults.push(format!("{what}: frame {later}: {our:?} here, {their:?} there")),
+            None => count.only_here += 1,
+        }
+    }
+    count.only_there += theirs.keys().filter(|later| !ours.contains_key(later)).count();
+}
+
+/// What was compared: acknowledgements, pings, lookups, handshakes.
+type Counts = [Count; 4];
+
+fn compare_files(files: &[PathBuf], faults: &mut Vec<String>) -> Counts {
+    let mut counts = Counts::default();
+    for file in files {
+        for (interface, frames) in interfaces(file).iter().enumerate() {
+            compare_frames(&format!("{}, interface {interface}", file.display()), frames, &mut counts, faults);
+        }
+    }
+    counts
+}
+
+fn compare_frames(name: &str, frames: &[Kept], counts: &mut Counts, faults: &mut Vec<String>) {
+    let ours = measured(frames);
+    if ours.is_empty() {
+        return;
+    }
+    let mut pcap = pcap_header(frames[0].link);
+    for kept in frames {
+        pcap.extend(pcap_packet(kept.at, kept.wire_len, &kept.bytes));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.pcap");
+    std::fs::write(&path, pcap).unwrap();
+    let (theirs, streams) = dissected(&path);
+    let [acks, pings, lookups, handshakes] = counts;
+    compare(&format!("{name}: ack"), &ours.acks, &theirs.acks, acks, faults);
+    compare(&format!("{name}: ping"), &ours.pings, &theirs.pings, pings, faults);
+    compare(&format!("{name}: lookup"), &ours.lookups, &theirs.lookups, lookups, faults);
+    let by_stream = |(syn, time): (&u64, &i64)| Some((*streams.get(syn)?, (0, *time)));
+    let ours: Pairs = ours.handshakes.iter().filter_map(by_stream).collect();
+    let theirs: Pairs = theirs.handshakes.iter().map(|(stream, time)| (*stream, (0, *time))).collect();
+    compare(&format!("{name}: handshake, by stream"), &ours, &theirs, handshakes, faults);
+}
+
+fn has_tshark() -> bool {
+    if Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    let demanded = std::env::var_os("BRIDGETAP_DEMAND").is_some_and(|value| value == "1");
+    assert!(!demanded, "tshark is not installed: apt-get install tshark");
+    say("NOT RUN: nothing was compared, because tshark is not installed: apt-get install tshark");
+    false
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.insert(path);
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[test]
+fn the_sample_captures_have_the_same_pairs_and_times() {
+    if !has_tshark() {
+        return;
+    }
+    let mut faults = Vec::new();
+    let [acks, pings, lookups, handshakes] = compare_files(&captures(), &mut faults);
+    say(&format!("acknowledgements {acks:?}, pings {pings:?}, lookups {lookups:?}, handshakes {handshakes:?}"));
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert_eq!((acks.only_here, acks.only_there), (0, 0), "acknowledgements");
+    assert!(acks.both >= 100 && pings.both >= 12 && lookups.both >= 4 && handshakes.both >= 20);
+}
+
+#[test]
+fn captures_of_others_have_the_same_times_for_every_pair_that_both_find() {
+    let Some(folder) = std::env::var_os("BRIDGETAP_CORPUS").filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        return say("NOT RUN: set BRIDGETAP_CORPUS to a folder of captures");
+    };
+    if !has_tshark() {
+        return;
+    }
+    let mut faults = Vec::new();
+    let [acks, pings, lookups, handshakes] = compare_files(&files_below(&folder), &mut faults);
+    say(&format!("acknowledgements {acks:?}, pings {pings:?}, lookups {lookups:?}, handshakes {handshakes:?}"));
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert_eq!((acks.only_here, acks.only_there), (0, 0), "acknowledgements");
+    assert!(acks.both >= 1000, "only {acks:?}");
+}
+
+/// A segment between two ports, at that microsecond.
+fn segment(back: bool, port: u16, (sequence, acknowledgement): (u32, u32), flags: &str, length: usize) -> Vec<u8> {
+    let (client, server) = (([10, 0, 0, 1], port), ([10, 0, 0, 2], 80));
+    let (from, to) = if back { (server, client) } else { (client, server) };
+    let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2])
+        .ipv4(from.0, to.0, 64)
+        .tcp(from.1, to.1, sequence, 1000);
+    let builder = if flags.contains('S') { builder.syn() } else { builder };
+    let builder = if flags.contains('F') { builder.fin() } else { builder };
+    let builder = if flags.contains('.') { builder.ack(acknowledgement) } else { builder };
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes, &vec![b'x'; length]).unwrap();
+    bytes
+}
+
+/// One connection of a sender that forgets what it has sent: segments again, cut elsewhere, out of order, keep-alives, and
+/// acknowledgements of all, of a part, twice, and of what was not sent.
+fn disorder(numbers: &mut Numbers, port: u16, frames: &mut Vec<Kept>) {
+    let start = if numbers.below(2) == 0 { u32::MAX - 300 } else { numbers.below(1 << 30) as u32 };
+    // What each side has sent, from the number after its SYN on.
+    let first = [start, numbers.below(1 << 30) as u32];
+    let mut sent = [0_u32, 0];
+    let put = |frames: &mut Vec<Kept>, bytes: Vec<u8>, micros: usize| {
+        let before = frames.last().map_or(Timestamp::from_nanos(1_000_000_000_000), |kept| kept.at);
+        let at = Timestamp::from_nanos(before.as_nanos() + micros as u64 * 1000);
+        let wire_len = bytes.len() as u32;
+        frames.push(Kept { at, wire_len, bytes, link: LinkType::ETHERNET, tap: TapId(0) });
+    };
+    let syn = [first[0].wrapping_sub(1), first[1].wrapping_sub(1)];
+    for _ in 0..=numbers.below(2) {
+        put(frames, segment(false, port, (syn[0], 0), "S", 0), 7);
+    }
+    put(frames, segment(true, port, (syn[1], first[0]), "S.", 0), 20);
+    for _ in 0..40 {
+        let side = numbers.below(2);
+        let mut from = match numbers.below(8) {
+            // Again, from somewhere before.
+            0 => sent[side].saturating_sub(numbers.below(30) as u32),
+            // A segment is missing.
+            1 => sent[side] + numbers.below(20) as u32,
+            _ => sent[side],
+        };
+        let length = match numbers.below(4) {
+            0 => 0,
+            1 => 10,
+            _ => numbers.below(25),
+        };
+        if numbers.below(12) == 0 {
+            from = sent[side].wrapping_sub(1);
+        }
+        let other = sent[1 - side];
+        let heard = match numbers.below(5) {
+            0 => other.saturating_sub(numbers.below(20) as u32),
+            1 => other.saturating_sub(10),
+            _ => other,
+        };
+        let flags = if numbers.below(40) == 0 { "F." } else { "." };
+        let ends = (first[side].wrapping_add(from), first[1 - side].wrapping_add(heard));
+        put(frames, segment(side == 1, port, ends, flags, length), 1 + numbers.below(5000));
+        if from != u32::MAX {
+            sent[side] = sent[side].max(from + length as u32);
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_again_and_in_disorder_has_the_same_pairs_and_times() {
+    if !has_tshark() {
+        return;
+    }
+    let (mut numbers, mut frames) = (Numbers(5), Vec::new());
+    for port in 40_000..40_500 {
+        disorder(&mut numbers, port, &mut frames);
+    }
+    let (mut counts, mut faults) = (Counts::default(), Vec::new());
+    compare_frames("disorder", &frames, &mut counts, &mut faults);
+    say(&format!("{counts:?}"));
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    let acks = &counts[0];
+    assert_eq!((acks.only_here, acks.only_there), (0, 0), "acknowledgements");
+    assert!(acks.both >= 2000, "only {acks:?}");
+}
