@@ -16,6 +16,13 @@ const OPENING: Duration = Duration::from_secs(1);
 const CLAIMING: Duration = Duration::from_secs(10);
 /// How often a namespace that nobody has claimed is searched for new interfaces.
 pub(super) const SEARCHING: Duration = Duration::from_millis(20);
+/// How often it is searched at first: a container's first packet may come 20 ms after its interface is up, and opening a
+/// tap takes half of that.
+const SEARCHING_AT_FIRST: Duration = Duration::from_millis(2);
+/// How long that is: Docker makes the interface within a fraction of it.
+const AT_FIRST: Duration = Duration::from_secs(1);
+/// How many are searched so often. A search takes a thread and half a millisecond.
+const MAX_AT_FIRST: usize = 4;
 /// Events held back for one tap.
 const MAX_HELD: usize = 1024;
 /// Namespaces that are looked after at once; of more, the daemon will tell.
@@ -25,9 +32,17 @@ const MAX_STARTING: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Starting {
     namespaces: Vec<(PathBuf, Instant)>,
-    /// Namespaces that were entered, and when each was last searched for interfaces.
-    entered: Vec<(PathBuf, Instant)>,
+    entered: Vec<Entered>,
     unclaimed: HashMap<TapId, Unclaimed>,
+}
+
+/// A namespace that was entered.
+#[derive(Debug)]
+struct Entered {
+    path: PathBuf,
+    since: Instant,
+    /// When it was last searched for interfaces.
+    searched: Instant,
 }
 
 #[derive(Debug)]
@@ -56,13 +71,18 @@ impl Starting {
     /// The namespaces to search for interfaces now.
     pub fn due_for_search(&mut self, now: Instant) -> Vec<PathBuf> {
         let mut due = Vec::new();
-        for (path, searched) in &mut self.entered {
-            if now.duration_since(*searched) >= SEARCHING {
-                *searched = now;
-                due.push(path.clone());
+        for (index, entered) in self.entered.iter_mut().enumerate() {
+            if now.duration_since(entered.searched) >= entered.every(index, now) {
+                entered.searched = now;
+                due.push(entered.path.clone());
             }
         }
         due
+    }
+
+    /// How often to look whether something is due for a search; `None` where nothing was entered that is nobody's yet.
+    pub fn searching(&self, now: Instant) -> Option<Duration> {
+        self.entered.iter().enumerate().map(|(index, entered)| entered.every(index, now)).min()
     }
 
     /// Whether something waits to be entered.
@@ -70,16 +90,11 @@ impl Starting {
         !self.namespaces.is_empty()
     }
 
-    /// Whether something was entered and is nobody's yet.
-    pub fn is_searching(&self) -> bool {
-        !self.entered.is_empty()
-    }
-
     /// The namespace was entered, or needs not be.
     pub fn entered(&mut self, namespace: &Path, needs_search: bool, now: Instant) {
         self.namespaces.retain(|(path, _)| path != namespace);
         if needs_search {
-            self.entered.push((namespace.to_owned(), now));
+            self.entered.push(Entered { path: namespace.to_owned(), since: now, searched: now });
         }
     }
 
@@ -109,7 +124,7 @@ impl Starting {
     #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
     pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
         let unclaimed = self.unclaimed.remove(&tap)?;
-        self.entered.retain(|(path, _)| *path != unclaimed.namespace);
+        self.entered.retain(|entered| entered.path != unclaimed.namespace);
         Some((unclaimed.events, unclaimed.lost))
     }
 
@@ -120,8 +135,16 @@ impl Starting {
             self.unclaimed.iter().filter(|(_, unclaimed)| late(unclaimed)).map(|(tap, _)| *tap).collect();
         for tap in &overdue {
             let namespace = self.unclaimed.get(tap).map(|unclaimed| unclaimed.namespace.clone());
-            self.entered.retain(|(path, _)| Some(path) != namespace.as_ref());
+            self.entered.retain(|entered| Some(&entered.path) != namespace.as_ref());
         }
         overdue
+    }
+}
+
+impl Entered {
+    /// How often it is searched, being the one of that number.
+    fn every(&self, index: usize, now: Instant) -> Duration {
+        let is_new = index < MAX_AT_FIRST && now.duration_since(self.since) < AT_FIRST;
+        if is_new { SEARCHING_AT_FIRST } else { SEARCHING }
     }
 }

@@ -265,11 +265,8 @@ impl Watching {
 
     /// How long nothing has to be looked at.
     fn look_around(&self) -> Duration {
-        match () {
-            () if self.starting.is_entering() => ENTER_AGAIN,
-            () if self.starting.is_searching() || self.overlay_until.is_some() => SEARCHING,
-            () => LOOK_AROUND,
-        }
+        let searching = self.starting.searching(monotonic()).or(self.overlay_until.map(|_| SEARCHING));
+        if self.starting.is_entering() { ENTER_AGAIN } else { searching.unwrap_or(LOOK_AROUND) }
     }
 
     /// A namespace appeared in the daemon's folder.
