@@ -16,7 +16,7 @@ pub const SHARES: [f64; 6] = [0.5, 0.75, 0.9, 0.99, 0.999, 0.9999];
 /// How often two runs of the same thing may be told apart by any of their percentiles.
 pub const ERROR: f64 = 0.01;
 /// More times than this are taken as so many, which makes the interval wider, never narrower.
-const MAX_TIMES: u64 = 1 << 32;
+pub(super) const MAX_TIMES: u64 = 1 << 32;
 /// Products of both counts over their sum from which on the formula of Stephens holds.
 const FEWEST: f64 = 4.0;
 
@@ -36,6 +36,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// For programs: `snake_case`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooFew => "too_few",
+            other => other.words(),
+        }
+    }
+
     /// For people.
     pub const fn words(self) -> &'static str {
         match self {
@@ -167,27 +175,25 @@ fn ranks(times: u64, share: f64, tail: f64) -> (Option<u64>, Option<u64>) {
     (binomial.lower(tail).map(scaled), binomial.upper(tail).map(scaled))
 }
 
-/// The probabilities of a binomial distribution about its mode: those that are left out are under 1e-18 of the greatest.
-struct Binomial {
-    count: u64,
-    first: u64,
-    probabilities: Vec<f64>,
+/// The probabilities of a distribution of whole numbers about its mode: those that are left out are under 1e-18 of the
+/// greatest.
+pub(super) struct Weights {
+    /// The number that the first of the probabilities is of.
+    pub first: u64,
+    pub probabilities: Vec<f64>,
 }
 
-impl Binomial {
-    fn new(count: u64, share: f64) -> Self {
-        let mode = (((count + 1) as f64 * share) as u64).min(count);
-        let odds = share / (1.0 - share);
-        // From one number to the next, the probability is multiplied by a simple ratio: no factorials.
-        let up = |number: u64, weight: f64| weight * (count - number) as f64 / (number + 1) as f64 * odds;
-        let down = |number: u64, weight: f64| weight * number as f64 / (count - number + 1) as f64 / odds;
+impl Weights {
+    /// `ratio` is the probability of the number after a number to that of the number: simple where the probabilities
+    /// themselves are made of factorials.
+    pub fn about(mode: u64, range: std::ops::RangeInclusive<u64>, ratio: impl Fn(u64) -> f64) -> Self {
         let enough = |weight: &f64| *weight > 1e-18;
-        let above = (mode..count).scan(1.0, |weight, number| {
-            *weight = up(number, *weight);
+        let above = (mode..*range.end()).scan(1.0, |weight, number| {
+            *weight *= ratio(number);
             Some(*weight)
         });
-        let below = (1..=mode).rev().scan(1.0, |weight, number| {
-            *weight = down(number, *weight);
+        let below = (*range.start()..mode).rev().scan(1.0, |weight, number| {
+            *weight /= ratio(number);
             Some(*weight)
         });
         let mut probabilities: Vec<f64> = below.take_while(enough).collect();
@@ -199,20 +205,35 @@ impl Binomial {
         for probability in &mut probabilities {
             *probability /= total;
         }
-        Self { count, first, probabilities }
+        Self { first, probabilities }
+    }
+}
+
+/// The binomial distribution.
+struct Binomial {
+    count: u64,
+    weights: Weights,
+}
+
+impl Binomial {
+    fn new(count: u64, share: f64) -> Self {
+        let mode = (((count + 1) as f64 * share) as u64).min(count);
+        let odds = share / (1.0 - share);
+        let ratio = |number: u64| (count - number) as f64 / (number + 1) as f64 * odds;
+        Self { count, weights: Weights::about(mode, 0..=count, ratio) }
     }
 
     /// The greatest rank l ≥ 1 with P(B < l) ≤ `tail`.
     fn lower(&self, tail: f64) -> Option<u64> {
-        let fits = fitting(self.probabilities.iter(), tail);
+        let fits = fitting(self.weights.probabilities.iter(), tail);
         // P(B < l) is the sum of all before l.
-        Some(self.first + fits as u64).filter(|&rank| (1..=self.count).contains(&rank))
+        Some(self.weights.first + fits as u64).filter(|&rank| (1..=self.count).contains(&rank))
     }
 
     /// The least rank u ≤ n with P(B ≥ u) ≤ `tail`.
     fn upper(&self, tail: f64) -> Option<u64> {
-        let fits = fitting(self.probabilities.iter().rev(), tail);
-        let end = self.first + self.probabilities.len() as u64;
+        let fits = fitting(self.weights.probabilities.iter().rev(), tail);
+        let end = self.weights.first + self.weights.probabilities.len() as u64;
         Some(end - fits as u64).filter(|&rank| (1..=self.count).contains(&rank))
     }
 }

@@ -16,15 +16,19 @@ pub mod distribution;
 pub mod files;
 pub mod key;
 mod layout;
+pub mod lost;
 pub mod measure;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
+pub mod runs;
 mod spread;
 pub mod table;
 
 pub use compare::{Change, Comparison, Verdict, compare};
 pub use distribution::{Bucket, Distribution, Figures};
 pub use key::{By, Key, Party};
+pub use lost::{LossVerdict, Losses, Lost};
 pub use measure::{Measure, UnknownMeasure};
+pub use runs::{Pair, Runs};
 pub use spread::Spread;
 pub use table::{Counted, Limits, Order, Series, Table};

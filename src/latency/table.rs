@@ -34,6 +34,8 @@ pub struct Counted {
     pub late: u64,
     /// Answers with an earlier time than their requests: the clock stepped back. They have no time.
     pub stepped_back: u64,
+    /// Answers that said no: a connection refused, an ICMP error. They have no time.
+    pub failed: u64,
 }
 
 impl Counted {
@@ -43,11 +45,17 @@ impl Counted {
         self.unanswered = self.unanswered.saturating_add(other.unanswered);
         self.late = self.late.saturating_add(other.late);
         self.stepped_back = self.stepped_back.saturating_add(other.stepped_back);
+        self.failed = self.failed.saturating_add(other.failed);
     }
 
-    /// How often the series was used.
-    const fn uses(&self) -> u64 {
-        self.times.count().saturating_add(self.unanswered).saturating_add(self.stepped_back)
+    /// Requests that brought nothing: not answered, or answered with no.
+    pub const fn lost(&self) -> u64 {
+        self.unanswered.saturating_add(self.failed)
+    }
+
+    /// All requests whose end is known: how often the series was used.
+    pub const fn requests(&self) -> u64 {
+        self.times.count().saturating_add(self.lost()).saturating_add(self.stepped_back)
     }
 }
 
@@ -74,8 +82,8 @@ pub enum Order {
     P99,
     /// The slowest of all first.
     Max,
-    /// The most unanswered first.
-    Unanswered,
+    /// The most lost first.
+    Lost,
 }
 
 impl Order {
@@ -88,7 +96,7 @@ impl Order {
             Self::Median => figure(|figures| figures.p50),
             Self::P99 => figure(|figures| figures.p99),
             Self::Max => counted.times.max().unwrap_or(0),
-            Self::Unanswered => counted.unanswered,
+            Self::Lost => counted.lost(),
         }
     }
 }
@@ -149,6 +157,11 @@ impl Table {
     /// Counts an answer that is earlier than its request.
     pub fn stepped_back(&mut self, key: &Key) {
         self.count(key, |counted| counted.stepped_back = counted.stepped_back.saturating_add(1));
+    }
+
+    /// Counts an answer that said no.
+    pub fn failed(&mut self, key: &Key) {
+        self.count(key, |counted| counted.failed = counted.failed.saturating_add(1));
     }
 
     /// Adds what was counted elsewhere, as in a file.
@@ -219,11 +232,11 @@ impl Table {
     fn merge_least_used(&mut self) {
         // A sixteenth at once: to look for the least of all at each new series would take as long as there are series.
         let leaving = self.entries.len().div_ceil(16);
-        let mut uses: Vec<_> = self.entries.values().map(|entry| (entry.counted.uses(), entry.born)).collect();
+        let mut uses: Vec<_> = self.entries.values().map(|entry| (entry.counted.requests(), entry.born)).collect();
         let (_, &mut last, _) = uses.select_nth_unstable(leaving - 1);
         let Self { entries, others, bytes, merged, .. } = self;
         entries.retain(|key, entry| {
-            let stays = (entry.counted.uses(), entry.born) > last;
+            let stays = (entry.counted.requests(), entry.born) > last;
             if !stays {
                 *bytes = bytes.saturating_sub(entry.counted.times.heap_bytes());
                 *merged += 1;

@@ -19,9 +19,11 @@ fn what_was_not_measured_is_counted_beside() {
     table.unanswered(&key);
     table.late(&key);
     table.stepped_back(&key);
+    table.failed(&key);
     let series = table.series(By::Series, Order::Key);
     let counted = &series[0].counted;
-    assert_eq!((counted.unanswered, counted.late, counted.stepped_back), (2, 1, 1));
+    assert_eq!((counted.unanswered, counted.late, counted.stepped_back, counted.failed), (2, 1, 1, 1));
+    assert_eq!((counted.lost(), counted.requests()), (3, 5), "who came late is among the unanswered");
     assert_eq!((counted.times.count(), table.len(), table.merged()), (1, 1, 0));
 }
 
@@ -69,14 +71,18 @@ fn series_are_summed_by_what_is_asked() {
     for (client, server, port) in [("a", "b", "80"), ("a", "b", "81"), ("a", "c", "80"), ("d", "b", "80")] {
         table.record(&sample(client, server, port, Measure::FirstByte), 1000);
         table.unanswered(&sample(client, server, port, Measure::FirstByte));
+        table.failed(&sample(client, server, port, Measure::FirstByte));
     }
     let counts = |by| -> Vec<_> {
         let series = table.series(by, Order::Key);
-        let count = |series: &Series<'_>| (series.counted.times.count(), series.counted.unanswered);
+        let count = |series: &Series<'_>| {
+            let counted = &series.counted;
+            (counted.times.count(), counted.unanswered, counted.failed)
+        };
         names(&series).into_iter().zip(series.iter().map(count)).collect()
     };
     let expected = |rows: &[(&str, u64)]| -> Vec<_> {
-        rows.iter().map(|&(names, count)| (names.to_owned(), (count, count))).collect()
+        rows.iter().map(|&(names, count)| (names.to_owned(), (count, count, count))).collect()
     };
     assert_eq!(counts(By::Series), expected(&[("a b", 1), ("a b", 1), ("a c", 1), ("d b", 1)]));
     assert_eq!(counts(By::Container), expected(&[("a b", 2), ("a c", 1), ("d b", 1)]));
@@ -92,6 +98,7 @@ fn the_slowest_or_most_used_come_first() {
         times.iter().for_each(|&nanos| table.record(&ping("x", server), nanos));
     }
     table.unanswered(&ping("x", "b"));
+    (0..2).for_each(|_| table.failed(&ping("x", "c")));
     let servers = |order| -> String {
         table.series(By::Series, order).iter().map(|series| series.key.server.name().to_owned()).collect()
     };
@@ -100,5 +107,5 @@ fn the_slowest_or_most_used_come_first() {
     assert_eq!(servers(Order::Median), "bac");
     assert_eq!(servers(Order::Max), "abc");
     assert_eq!(servers(Order::P99), "abc");
-    assert_eq!(servers(Order::Unanswered), "bac");
+    assert_eq!(servers(Order::Lost), "cba");
 }

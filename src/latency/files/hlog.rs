@@ -47,12 +47,13 @@ impl<'a> LogWriter<'a> {
     /// Writes what a series counted from `start` on, for `length`. Intervals should come in the order of their start.
     pub fn write(&mut self, key: &Key, start: Timestamp, length: Duration, counted: &Counted) -> io::Result<()> {
         let tag = tag(key);
-        let Counted { times, unanswered, late, stepped_back } = counted;
+        let Counted { times, unanswered, late, stepped_back, failed } = counted;
         let over_an_hour = times.over_an_hour();
-        if unanswered | late | stepped_back | over_an_hour > 0 {
+        if unanswered | late | stepped_back | over_an_hour | failed > 0 {
             writeln!(
                 self.out,
-                "{BESIDE}unanswered={unanswered} late={late} stepped-back={stepped_back} over-an-hour={over_an_hour}]"
+                "{BESIDE}unanswered={unanswered} late={late} stepped-back={stepped_back} \
+                over-an-hour={over_an_hour} failed={failed}]"
             )?;
         }
         let max = times.max().map_or(0, |max| NANOSECONDS.highest(NANOSECONDS.index(max)));

@@ -112,6 +112,7 @@ struct Beside {
     late: u64,
     stepped_back: u64,
     over_an_hour: u64,
+    failed: u64,
 }
 
 impl<'a> LogReader<'a> {
@@ -174,6 +175,7 @@ impl<'a> LogReader<'a> {
                     "late" => self.beside.late = count,
                     "stepped-back" => self.beside.stepped_back = count,
                     "over-an-hour" => self.beside.over_an_hour = count,
+                    "failed" => self.beside.failed = count,
                     _ => {}
                 }
             }
@@ -193,14 +195,14 @@ impl<'a> LogReader<'a> {
         let (start, length) = (seconds(start)?, seconds(length)?);
         let bytes = STANDARD.decode(histogram).map_err(|_| Problem::Base64)?;
         let (mut times, unit) = encoding::decode(&bytes).map_err(Problem::Histogram)?;
-        let Beside { unanswered, late, stepped_back, over_an_hour } = std::mem::take(&mut self.beside);
+        let Beside { unanswered, late, stepped_back, over_an_hour, failed } = std::mem::take(&mut self.beside);
         times.count_over_an_hour(over_an_hour);
         Ok(Interval {
             line: self.line,
             tag: tag.to_owned(),
             start: self.absolute(start),
             length: Duration::from_nanos(length),
-            counted: Counted { times, unanswered, late, stepped_back },
+            counted: Counted { times, unanswered, late, stepped_back, failed },
             unit,
         })
     }

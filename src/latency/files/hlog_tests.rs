@@ -42,6 +42,7 @@ fn what_is_written_comes_back() {
         .map(|(seed, name)| (sample(name, HOSTILE[seed / 2], name, Measure::FirstByte), counted(seed as u64, 500)))
         .collect();
     series.push((Key::others(Measure::Ping), Counted { unanswered: 3, late: 2, stepped_back: 1, ..counted(1, 0) }));
+    series.push((Key::others(Measure::Dns), Counted { failed: 4, ..counted(1, 0) }));
     let mut hour = counted(2, 5);
     hour.times.record(u64::MAX);
     series.push((sample("a", "b", "", Measure::Connection), hour));
@@ -51,7 +52,7 @@ fn what_is_written_comes_back() {
         assert_eq!(interval.key().as_ref(), Some(key));
         assert!(interval.counted.times.buckets().eq(counted.times.buckets()));
         assert_eq!(interval.counted.times.over_an_hour(), counted.times.over_an_hour());
-        let beside = |counted: &Counted| (counted.unanswered, counted.late, counted.stepped_back);
+        let beside = |counted: &Counted| (counted.unanswered, counted.late, counted.stepped_back, counted.failed);
         assert_eq!(beside(&interval.counted), beside(counted));
         let whole_millis = Timestamp::from_nanos(1_700_000_000_123_000_000) + Duration::from_secs(second as u64);
         assert_eq!((interval.start, interval.length), (whole_millis, Duration::from_millis(1500)));

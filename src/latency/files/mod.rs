@@ -1,5 +1,6 @@
 //! The files of latencies: HdrHistogram's interval log and percentile text, CSV and JSON.
 
+pub mod comparison;
 mod encoding;
 pub mod hgrm;
 pub mod hlog;
@@ -7,6 +8,7 @@ mod hlog_read;
 mod names;
 pub mod rows;
 
+pub use comparison::write_comparison_json;
 pub use hgrm::{Unit, write_percentiles};
 pub use hlog::LogWriter;
 pub use hlog_read::{Interval, LogError, LogReader, Problem};

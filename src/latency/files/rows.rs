@@ -8,7 +8,7 @@ use super::names;
 use crate::latency::{Figures, Series};
 
 /// The columns of the CSV, which are the members of the JSON. New ones are added at the end.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "measure",
     "client",
     "server",
@@ -29,6 +29,7 @@ const COLUMNS: [&str; 20] = [
     "max_ns",
     "mean_ns",
     "standard_deviation_ns",
+    "failed",
 ];
 
 /// A series as it is written; its members are in the order of [`COLUMNS`].
@@ -54,6 +55,7 @@ struct Row<'a> {
     max_ns: Option<u64>,
     mean_ns: Option<f64>,
     standard_deviation_ns: Option<f64>,
+    failed: u64,
 }
 
 impl<'a> Row<'a> {
@@ -85,6 +87,7 @@ impl<'a> Row<'a> {
             max_ns: figure(|figures| figures.max),
             mean_ns: rounded(|figures| figures.mean),
             standard_deviation_ns: rounded(|figures| figures.standard_deviation),
+            failed: counted.failed,
         }
     }
 
@@ -110,7 +113,7 @@ pub fn write_csv(out: &mut dyn Write, series: &[Series<'_>]) -> io::Result<()> {
         for value in [row.mean_ns, row.standard_deviation_ns] {
             write!(out, ",{}", value.map(|value| value.to_string()).unwrap_or_default())?;
         }
-        write!(out, "\r\n")?;
+        write!(out, ",{}\r\n", row.failed)?;
     }
     Ok(())
 }
@@ -169,6 +172,8 @@ mod tests {
         for key in &keys {
             [1000, 2000, 3_000_000].into_iter().for_each(|nanos| table.record(key, nanos));
             table.unanswered(key);
+            table.failed(key);
+            table.failed(key);
         }
         (table, keys)
     }
@@ -190,6 +195,7 @@ mod tests {
             let expected =
                 ["3", "1", "0", "0", "0", "1000", "2000", "3000000", "3000000", "3000000", "3000000", "1000765.333"];
             assert_eq!(row[7..19], expected);
+            assert_eq!(row[20], "2");
         }
     }
 
@@ -220,7 +226,7 @@ mod tests {
         let (mut csv, mut json) = (Vec::new(), Vec::new());
         write_csv(&mut csv, &series).unwrap();
         write_json(&mut json, &series).unwrap();
-        assert_eq!(parse(std::str::from_utf8(&csv).unwrap())[1].join("|"), "dns|||53||||0|1|0|0|0||||||||");
-        assert!(std::str::from_utf8(&json).unwrap().ends_with("\"standard_deviation_ns\":null}\n"));
+        assert_eq!(parse(std::str::from_utf8(&csv).unwrap())[1].join("|"), "dns|||53||||0|1|0|0|0|||||||||0");
+        assert!(std::str::from_utf8(&json).unwrap().ends_with("\"standard_deviation_ns\":null,\"failed\":0}\n"));
     }
 }
