@@ -12,6 +12,7 @@
 
 pub mod address;
 pub mod capture;
+pub mod chart;
 pub mod cli;
 pub mod commands;
 pub mod decode;

@@ -15,6 +15,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crossbeam_channel", &["commands/"]),
     ("hdrhistogram", &[]),
     ("base64", &["latency/files/"]),
+    ("plotters", &["chart/"]),
+    ("plotters_backend", &["chart/"]),
+    ("tiny_skia", &["chart/"]),
+    ("ab_glyph", &["chart/"]),
+    ("ttf_noto_sans", &["chart/"]),
     ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("serde_json", &["render/", "docker/", "capture/", "host/", "latency/files/"]),
     ("etherparse", &[]),
@@ -40,6 +45,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "render",
         &["address", "time", "capture", "decode", "track", "join", "latency", "name", "explain", "topology", "doctor"],
     ),
+    ("chart", &["time", "latency", "render"]),
     ("filter", &["address", "time", "cli", "capture", "decode", "track", "join", "docker", "name", "render"]),
 ];
 /// What may import everything: it wires the stages together.
@@ -345,6 +351,8 @@ fn a_broken_rule_is_found() {
         ("track/mod.rs", "use crate::name;"),
         ("docker/watch.rs", "use crate::commands::run;"),
         ("topology/build.rs", "use crate::render::TreeWriter;"),
+        ("latency/timeline.rs", "use plotters::prelude::SVGBackend;"),
+        ("chart/page.rs", "use crate::track::Tracker;"),
         ("doctor/daemon.rs", "use crate::commands::doctor;"),
         ("elsewhere/mod.rs", "//! A new module."),
         ("render/text.rs", "fn f() { println!(\"x\") }"),

@@ -23,6 +23,9 @@ pub struct Layout {
 /// The buckets of bridgetap's own distributions: 3 digits from 1 ns on. Up to one hour there are 33,421.
 pub const NANOSECONDS: Layout = Layout { unit_magnitude: 0, octave_magnitude: 10 };
 
+/// The rows of a heat map: quarters of an octave, 13 for each power of ten. Up to one hour there are 163.
+pub const ROWS: Layout = Layout { unit_magnitude: 0, octave_magnitude: 2 };
+
 impl Layout {
     /// The buckets that an HdrHistogram of these settings has: its `lowestDiscernibleValue` and its
     /// `numberOfSignificantValueDigits`. `None` where HdrHistogram would refuse them: `lowest` is 0, there are more than

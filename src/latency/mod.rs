@@ -23,6 +23,7 @@ pub(crate) mod random;
 pub mod runs;
 mod spread;
 pub mod table;
+pub mod timeline;
 
 pub use compare::{Change, Comparison, Verdict, compare};
 pub use distribution::{Bucket, Distribution, Figures};
@@ -32,3 +33,4 @@ pub use measure::{Measure, UnknownMeasure};
 pub use runs::{Pair, Runs};
 pub use spread::Spread;
 pub use table::{Counted, Limits, Order, Series, Table};
+pub use timeline::{Column, Timeline};
