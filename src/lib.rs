@@ -24,6 +24,7 @@ pub mod host;
 pub mod join;
 pub mod latency;
 pub mod name;
+pub mod probe;
 pub mod render;
 pub mod time;
 pub mod topology;

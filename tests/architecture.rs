@@ -23,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli.rs", "cli/", "main.rs"]),
     ("serde_json", &["render/", "docker/", "capture/", "host/", "latency/files/"]),
     ("etherparse", &[]),
+    ("socket2", &["probe/"]),
 ];
 
 /// What each module may import from the others: what a packet has met before, as in the diagram of `lib.rs`.
@@ -36,6 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("topology", &["address", "time", "capture", "docker"]),
     ("doctor", &["capture", "docker"]),
     ("host", &["address", "time"]),
+    ("probe", &["time", "capture", "host"]),
     ("decode", &["address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode", "latency"]),
     ("join", &["address", "time", "capture", "decode", "track"]),

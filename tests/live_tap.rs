@@ -7,50 +7,21 @@
     reason = "the lints know tests by their attribute, and these are their helpers; latency is against the clock"
 )]
 
-use std::fs::File;
-use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "common/pair.rs"]
+mod pair;
+
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bridgetap::capture::{Drops, Error, LinkType, LiveOptions, LiveTap, Next, Source, Stop, Tap, TapId};
 use bridgetap::time::Timestamp;
-use nix::sched::{CloneFlags, setns};
+use pair::{Pair, ip, socket};
 
 /// No test may hang: a tap that gives nothing for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// Two namespaces joined by a veth pair: `here` with 10.99.0.1, `there` with 10.99.0.2. Removed also when a test fails.
-struct Pair {
-    here: String,
-    there: String,
-}
-
 impl Pair {
-    fn new() -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = |side: &str| format!("bt-tap-{}-{number}-{side}", std::process::id());
-        let pair = Self { here: name("a"), there: name("b") };
-        let (here, there) = (&pair.here, &pair.there);
-        ip(&format!("netns add {here}"));
-        ip(&format!("netns add {there}"));
-        ip(&format!("-n {here} link add tap0 type veth peer name tap1 netns {there}"));
-        for (namespace, interface, address) in [(here, "tap0", "10.99.0.1"), (there, "tap1", "10.99.0.2")] {
-            ip(&format!("-n {namespace} address add {address}/24 dev {interface}"));
-            ip(&format!("-n {namespace} link set lo up"));
-            ip(&format!("-n {namespace} link set {interface} up"));
-        }
-        pair
-    }
-
-    fn path(&self) -> PathBuf {
-        Path::new("/run/netns").join(&self.here)
-    }
-
     fn tap(&self, interface: &str, filter: Option<&str>, stop: &Stop) -> Result<LiveTap, Error> {
         let options = LiveOptions { filter: filter.map(str::to_owned), ..LiveOptions::default() };
         open(interface, Some(&self.path()), &options, stop)
@@ -72,32 +43,6 @@ impl Pair {
             assert_eq!(echoed, [number; 64]);
         }
     }
-}
-
-/// A UDP socket in a namespace, which gives up receiving after a second.
-fn socket(namespace: &str, (address, port): (&str, u16)) -> UdpSocket {
-    let path = Path::new("/run/netns").join(namespace);
-    let address = (address.to_owned(), port);
-    let thread = thread::spawn(move || {
-        setns(File::open(path).expect("namespace"), CloneFlags::CLONE_NEWNET).expect("enter the namespace");
-        UdpSocket::bind((address.0.as_str(), address.1)).expect("bind")
-    });
-    let socket = thread.join().expect("bound");
-    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("timeout");
-    socket
-}
-
-impl Drop for Pair {
-    fn drop(&mut self) {
-        for namespace in [&self.here, &self.there] {
-            let _ = Command::new("ip").args(["netns", "del", namespace]).output();
-        }
-    }
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip");
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn open(interface: &str, namespace: Option<&Path>, options: &LiveOptions, stop: &Stop) -> Result<LiveTap, Error> {

@@ -6,12 +6,14 @@
 //! - [`Conntrack`] hears of every connection that the kernel's connection tracking knows, and [`Translations`] remembers
 //!   those that were translated (NAT);
 //! - [`DockerProxies`] finds the docker-proxy process that opened a connection to a container, and so the host port;
-//! - [`LocalSockets`] says which container's process has a socket of the host.
+//! - [`LocalSockets`] says which container's process has a socket of the host;
+//! - [`listening`] lists the ports on which something listens.
 //!
 //! A capture file keeps what was told as [`Kept`], and [`SocketOwners`] are as good from there.
 //!
-//! All of it is about the program's own network namespace, which is to be the daemon's. Nothing here waits for a packet,
-//! and nothing is to be asked for each packet; each type says when to ask. `docs/published-ports.md` has what was measured.
+//! All of it but [`listening`] is about the program's own network namespace, which is to be the daemon's. Nothing here
+//! waits for a packet, and nothing is to be asked for each packet; each type says when to ask. `docs/published-ports.md`
+//! has what was measured.
 
 mod cgroup;
 mod conntrack;
@@ -19,6 +21,7 @@ mod diag;
 mod docker_proxy;
 mod error;
 pub mod kept;
+mod listening;
 mod netlink;
 mod pairs;
 mod processes;
@@ -30,6 +33,7 @@ pub use conntrack::{Conntrack, State, Translation, Tuple};
 pub use docker_proxy::{DockerProxies, DockerProxy, Reached};
 pub use error::{Error, Source};
 pub use kept::{Kept, KeptTap};
+pub use listening::{Listener, listening};
 pub use sockets::{LocalSockets, Refreshed, SocketOwners};
 pub use translations::{MAX_TRANSLATIONS, Translations};
 
