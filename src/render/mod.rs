@@ -8,6 +8,7 @@ mod explanation;
 mod hops;
 pub mod json;
 pub mod ladder;
+pub mod latency;
 pub mod line;
 pub mod summary;
 pub mod text;

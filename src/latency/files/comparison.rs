@@ -19,7 +19,7 @@ struct Object<'a> {
     server_service: &'a str,
     before: Option<Run>,
     after: Option<Run>,
-    percentiles: Vec<Percentile>,
+    percentiles: Vec<ChangeObject>,
     whole: Option<Whole>,
     lost: Option<LossesObject>,
 }
@@ -36,7 +36,7 @@ struct Run {
 }
 
 #[derive(Serialize)]
-struct Percentile {
+struct ChangeObject {
     percentile: f64,
     before_ns: u64,
     after_ns: u64,
@@ -81,7 +81,7 @@ impl<'a> Object<'a> {
     fn compared(self, times: &Comparison, losses: &Losses) -> Self {
         let Comparison { changes, distance, probability, whole } = times;
         Self {
-            percentiles: changes.iter().map(Percentile::new).collect(),
+            percentiles: changes.iter().map(ChangeObject::new).collect(),
             whole: Some(Whole { distance: *distance, probability: *probability, verdict: whole.name() }),
             lost: Some(LossesObject { probability: losses.probability, verdict: losses.verdict.name() }),
             ..self
@@ -103,7 +103,7 @@ impl Run {
     }
 }
 
-impl Percentile {
+impl ChangeObject {
     fn new(change: &Change) -> Self {
         let between = |Bounds { low, high }: Bounds| [low, high];
         Self {

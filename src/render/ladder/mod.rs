@@ -13,7 +13,7 @@ mod row;
 mod segments;
 #[cfg(test)]
 mod tests;
-mod wrap;
+pub(super) mod wrap;
 
 use std::io::{self, Write};
 

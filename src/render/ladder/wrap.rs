@@ -10,7 +10,7 @@ pub(super) const TIED: char = '\u{a0}';
 
 /// `text`, already escaped, in lines of `width` columns at most; a character that is wider has a line of its own. Breaks at
 /// blanks, else behind a mark, else anywhere.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(in crate::render) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
