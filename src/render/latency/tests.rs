@@ -395,7 +395,7 @@ fn any_table(random: &mut Random) -> Table {
     for _ in 0..random.below(40) {
         let name = |random: &mut Random| {
             let name = NAMES[random.below(NAMES.len() as u64) as usize];
-            name.repeat(1 + random.below(2) as usize * random.below(60) as usize)
+            name.repeat(1 + random.below(2) as usize * random.below(120) as usize)
         };
         let measure = Measure::ALL[random.below(Measure::ALL.len() as u64) as usize];
         let mut key = sample(&name(random), &name(random), &name(random), measure);
