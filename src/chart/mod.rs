@@ -1,6 +1,6 @@
 //! Pictures of latencies: for each measure its percentiles, and beside them how they change over time. As SVG and PNG.
 //!
-//! plotters draws both: its SVG as it is, the PNG through our own [`raster`], since plotters' bitmaps have jagged lines
+//! plotters draws both: its SVG as it is, the PNG through a backend of our own, since plotters' bitmaps have jagged lines
 //! and unevenly spaced letters. No font of the machine is used, so a picture looks the same wherever it is made.
 //! Rendering the SVG with resvg was the other road: thirty crates more.
 

@@ -95,8 +95,8 @@ impl<'a> Prepared<'a> {
 
     fn draw_curves<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>, corner: (i32, i32)) -> Drawn<B> {
         let mut plot = self.axes(page, corner, &self.percentile, "percentile")?;
-        if self.legend.entries.iter().all(|entry| entry.times.is_empty()) {
-            return self.say_nothing(page, corner);
+        if self.has_no_curves() {
+            return self.say(page, corner, "no times");
         }
         // The busiest is drawn last, above the others.
         for entry in self.legend.entries.iter().rev() {
@@ -113,7 +113,9 @@ impl<'a> Prepared<'a> {
     fn draw_map<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>, corner: (i32, i32)) -> Drawn<B> {
         let plot = self.axes(page, corner, &self.time, &self.days)?;
         if self.map.is_empty() {
-            return self.say_nothing(page, corner);
+            // A log of intervals has times, but not each one's own moment.
+            let words = if self.has_no_curves() { "no times" } else { "not known over time" };
+            return self.say(page, corner, words);
         }
         // Edges on whole pixels: else there would be light seams between the cells.
         let place = |time: f64, latency: f64| {
@@ -159,9 +161,14 @@ impl<'a> Prepared<'a> {
         Ok(plot)
     }
 
-    fn say_nothing<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>, (x, y): (i32, i32)) -> Drawn<B> {
+    fn has_no_curves(&self) -> bool {
+        self.legend.entries.iter().all(|entry| entry.times.is_empty())
+    }
+
+    /// In the middle of a plot, in place of what it would show.
+    fn say<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>, (x, y): (i32, i32), words: &str) -> Drawn<B> {
         let middle = (px(x + NUMBERS.0 + (self.width - NUMBERS.0 - BESIDE) / 2), px(y + PLOT / 2));
-        page.draw_text("no times", &Size::Heading.style(HPos::Center, VPos::Center), middle)
+        page.draw_text(words, &Size::Heading.style(HPos::Center, VPos::Center), middle)
     }
 
     fn draw_legend<B: DrawingBackend>(&self, page: &DrawingArea<B, Shift>, corner: (i32, i32)) -> Drawn<B> {

@@ -160,6 +160,7 @@ fn curves_are_where_their_percentiles_are() {
         .map(|point| point.split_once(',').unwrap())
         .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
         .collect();
+    assert!(texts(&svg).iter().any(|text| text == "not known over time"));
     // Where the numbers at the axes stand.
     let label = |text: &str, side: &str| {
         let label = document.descendants().find(|node| node.text().is_some_and(|found| found.trim() == text)).unwrap();

@@ -84,8 +84,13 @@ impl Size {
 
     /// How many of the characters fit.
     fn within(self, chars: impl Iterator<Item = char>, pixels: f32) -> usize {
-        let mut width = 0.0;
-        chars.take_while(|char| (width += self.width(char.encode_utf8(&mut [0; 4])), width <= pixels).1).count()
+        let Some(font) = font() else { return 0 };
+        let ems = pixels / (self.em() as f32 * WIDER);
+        let widths = chars.scan(0.0, |width, char| {
+            *width += advance(&font, char);
+            Some(*width)
+        });
+        widths.take_while(|width| *width <= ems).count()
     }
 }
 
