@@ -1,6 +1,7 @@
 //! What the user typed. Checks and does nothing else.
 
 mod filters;
+mod latency;
 mod pace;
 mod rewriting;
 mod write;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
+pub use latency::{Latency, Probing, Sort, SumBy, Table};
 pub use pace::Pace;
 pub use rewriting::{GivenNames, Rewriting};
 pub use write::Write;
@@ -46,6 +48,11 @@ pub enum Command {
     Record(Record),
     /// Show the same log from capture files: pcap or pcapng, gzipped or not.
     Replay(Replay),
+    /// Measure how long answers take, and how that is spread: pings, lookups, handshakes and requests between containers.
+    ///
+    /// Live, the table refreshes until Ctrl-C or --for ends it; a file is measured as it is read. With --probe it sends
+    /// something to measure; with --compare it says what has changed between two runs. docs/latency.md has the rest.
+    Latency(Latency),
     /// Show Docker's networks, and on each its containers with their addresses, veths, aliases and published ports.
     ///
     /// It answers what `docker network inspect` and `ip link` together answer. Which veth is whose takes root; all else

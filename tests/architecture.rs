@@ -30,7 +30,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const IMPORTS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("time", &[]),
-    ("cli", &[]),
+    ("cli", &["latency"]),
     ("latency", &["time"]),
     ("capture", &["address", "time"]),
     ("docker", &["address", "time"]),

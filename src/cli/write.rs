@@ -8,7 +8,7 @@ use clap::Args;
 const HEADING: &str = "Capture file";
 
 /// Where a capture is written.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Write {
     /// Write the packets to this file, with the names of the moment: pcapng, which Wireshark reads too. - is standard
     /// output.

@@ -3,6 +3,7 @@
 mod again;
 mod audience;
 mod awaiting;
+mod bar;
 mod captures;
 mod clients;
 mod doctor;
@@ -10,6 +11,8 @@ mod facts;
 mod given_names;
 mod keys;
 mod known;
+mod latency;
+mod log;
 mod missing;
 mod networks;
 mod output;
@@ -27,6 +30,7 @@ mod tap;
 mod targets;
 mod terminal;
 mod timeline;
+mod view;
 mod watch;
 
 use std::io::Write;
@@ -74,9 +78,11 @@ pub fn run(cli: Cli, streams: Streams) -> ExitCode {
     match cli.command {
         Command::Networks(arguments) => networks::run(&arguments, streams),
         Command::Doctor(arguments) => doctor::run(&arguments, streams),
-        Command::Replay(arguments) => replay::run(&arguments, streams),
-        Command::Watch(arguments) => watch::run(&arguments, true, streams),
-        Command::Record(arguments) => watch::run(&arguments.watch, arguments.print, streams),
+        Command::Replay(arguments) => replay::run(&arguments, None, streams),
+        Command::Watch(arguments) => watch::run(&arguments, watch::Purpose::Log, streams),
+        Command::Record(arguments) if arguments.print => watch::run(&arguments.watch, watch::Purpose::Log, streams),
+        Command::Record(arguments) => watch::run(&arguments.watch, watch::Purpose::Record, streams),
+        Command::Latency(arguments) => latency::run(&arguments, streams),
     }
 }
 
@@ -89,8 +95,9 @@ fn capture_filter(output: &crate::cli::Output, messages: &mut Messages) -> Resul
     })
 }
 
-fn limits(output: &crate::cli::Output) -> Limits {
-    Limits { flows: output.max_flows as usize, pending: output.max_pending as usize, ..Limits::default() }
+fn limits(options: &crate::cli::Output, measures: bool) -> Limits {
+    let (flows, pending) = (options.max_flows as usize, options.max_pending as usize);
+    Limits { flows, pending, measures, ..Limits::default() }
 }
 
 /// Whether to write colours: `--color`, else `NO_COLOR`, `CLICOLOR` and `TERM` (<https://no-color.org>).

@@ -1,29 +1,19 @@
 //! From events to what is written: names, lines, the summary.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
+use super::latency::Measuring;
 use super::pace::{Going, Pacer};
+use super::view::View;
 use super::{Streams, wants_color};
-use crate::address;
 use crate::cli;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
 use crate::name::{Introduction, Namer, Naming};
 use crate::render::summary::Totals;
-use crate::render::units::Roughly;
-use crate::render::{Explanation, JsonWriter, LadderWriter, Layout, Summary, TextWriter, ladder};
-use crate::time::nanos;
+use crate::render::{Layout, Summary};
 use crate::track::event::Event;
-
-type Out = io::BufWriter<Box<dyn Write + Send>>;
-
-enum View {
-    Text(Box<TextWriter<Out>>),
-    Ladder(Box<LadderWriter<Out>>),
-    Json(JsonWriter<Out>),
-}
 
 /// Which events become lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,11 +46,7 @@ impl Output {
     pub fn new(options: &cli::Output, out: Box<dyn Write + Send>, is_terminal: bool, at_once: bool) -> Self {
         let out = io::BufWriter::with_capacity(64 * 1024, out);
         let layout = layout(options, is_terminal);
-        let view = match (options.json, options.ladder) {
-            (true, _) => View::Json(JsonWriter::new(out)),
-            (false, true) => ladder_view(out, layout),
-            (false, false) => View::Text(Box::new(TextWriter::new(out, layout))),
-        };
+        let view = View::of_log(out, layout, options.json, options.ladder);
         let lines = match (options.summary, options.packets) {
             (true, _) => Lines::None,
             (_, true) => Lines::Packets,
@@ -76,6 +62,24 @@ impl Output {
             at_once: at_once || is_terminal,
             failure: None,
             pacer: None,
+        }
+    }
+
+    /// No log: the times of what is told are gathered.
+    pub fn measuring(options: &cli::Output, measuring: Measuring) -> Self {
+        let log = Self::new(options, Box::new(io::sink()), false, false);
+        Self { view: View::Latency(Box::new(measuring)), lines: Lines::None, ..log }
+    }
+
+    /// Whether connections are to be measured.
+    pub const fn measures(&self) -> bool {
+        matches!(self.view, View::Latency(_))
+    }
+
+    /// Shows how far it is, where it is shown.
+    pub fn show_progress(&mut self) {
+        if let View::Latency(measuring) = &mut self.view {
+            measuring.show();
         }
     }
 
@@ -98,7 +102,7 @@ impl Output {
     pub fn tell(&mut self, told: &Told<'_>) {
         let event = &told.event;
         // A measurement is no line of the log.
-        if matches!(event, Event::Measured(_)) {
+        if matches!(event, Event::Measured(_)) && !self.measures() {
             return;
         }
         self.namer.learn(event);
@@ -113,16 +117,15 @@ impl Output {
             Lines::Packets => is_packet,
             Lines::None => false,
         };
+        if let View::Latency(measuring) = &mut self.view {
+            return measuring.collect(told, &self.namer);
+        }
         if !self.has_turn(event, wanted) {
             return;
         }
         self.summary.add(event);
         if wanted && self.failure.is_none() {
-            let written = match &mut self.view {
-                View::Text(text) => text.event(told, &self.namer),
-                View::Ladder(ladder) => ladder.event(told, &self.namer),
-                View::Json(json) => json.event(told, &self.namer),
-            };
+            let written = self.view.event(told, &self.namer);
             self.check(written);
             self.explain(told);
             if self.at_once {
@@ -145,7 +148,7 @@ impl Output {
             return true;
         }
         let mut say = |silence| {
-            if let Err(error) = say_silence(view, silence) {
+            if let Err(error) = view.silence(silence) {
                 failure.get_or_insert(error);
             }
         };
@@ -174,11 +177,7 @@ impl Output {
         self.summary = Summary::default();
         self.events = EventFilter::new(&options.events);
         self.explainer = options.explain.then(Explainer::default);
-        let written = match &mut self.view {
-            View::Text(text) => text.remark("… back to the start"),
-            View::Ladder(ladder) => ladder.begin_again("… back to the start"),
-            View::Json(json) => json.object(&Restarted { kind: "restarted" }),
-        };
+        let written = self.view.begin_again();
         self.check(written);
         if let Some(pacer) = &mut self.pacer {
             pacer.begin_again();
@@ -189,11 +188,7 @@ impl Output {
     fn explain(&mut self, told: &Told<'_>) {
         let Some(explainer) = &mut self.explainer else { return };
         for topic in explainer.explain(told, &self.namer) {
-            let written = match &mut self.view {
-                View::Text(text) => text.explanation(topic),
-                View::Ladder(ladder) => ladder.explanation(topic),
-                View::Json(json) => json.object(&Explanation::new(topic)),
-            };
+            let written = self.view.explanation(topic);
             self.check(written);
         }
     }
@@ -203,12 +198,7 @@ impl Output {
         if self.lines == Lines::None {
             return;
         }
-        let remark = || format!("… {count} events came too fast and are missing here");
-        let written = match &mut self.view {
-            View::Text(text) => text.remark(&remark()),
-            View::Ladder(ladder) => ladder.remark(&remark()),
-            View::Json(json) => json.object(&Lost { kind: "lost", count }),
-        };
+        let written = self.view.lost(count);
         self.check(written);
     }
 
@@ -217,25 +207,14 @@ impl Output {
         if self.lines == Lines::None {
             return;
         }
-        let Introduction { address, network, name, container_id } = introduction;
-        let address = address::text(*address);
-        let remark = || format!("… {address} is {name}");
-        let written = match &mut self.view {
-            View::Text(text) => text.remark(&remark()),
-            View::Ladder(ladder) => ladder.remark(&remark()),
-            View::Json(json) => json.object(&Named { kind: "named", address, network, name, container_id }),
-        };
+        let written = self.view.introduce(introduction);
         self.check(written);
         self.flush();
     }
 
     /// Writes out what is held back.
     pub fn flush(&mut self) {
-        let flushed = match &mut self.view {
-            View::Text(text) => text.out().flush(),
-            View::Ladder(ladder) => ladder.out().flush(),
-            View::Json(json) => json.out().flush(),
-        };
+        let flushed = self.view.flush();
         self.check(flushed);
     }
 
@@ -244,28 +223,7 @@ impl Output {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        let has_lines = self.lines != Lines::None;
-        match &mut self.view {
-            View::Text(text) => {
-                if has_lines {
-                    writeln!(text.out())?;
-                }
-                text.summary(&self.summary, totals)?;
-                text.out().flush()
-            }
-            View::Ladder(ladder) => {
-                let out = ladder.out();
-                if has_lines {
-                    writeln!(out)?;
-                }
-                self.summary.write_text(totals, out)?;
-                out.flush()
-            }
-            View::Json(json) => {
-                json.object(&self.summary.to_json(totals))?;
-                json.out().flush()
-            }
-        }
+        self.view.finish(&self.summary, totals, self.lines != Lines::None)
     }
 
     fn check(&mut self, written: io::Result<()>) {
@@ -273,55 +231,6 @@ impl Output {
             self.failure.get_or_insert(error);
         }
     }
-}
-
-/// Events that are missing, in JSON.
-#[derive(serde::Serialize)]
-struct Lost {
-    kind: &'static str,
-    count: u64,
-}
-
-/// That no line came for a while, which was not waited for in full. Written at once: a wait comes after it.
-fn say_silence(view: &mut View, silence: Duration) -> io::Result<()> {
-    let remark = || format!("… {} of silence", Roughly(silence));
-    match view {
-        View::Text(text) => {
-            text.remark(&remark())?;
-            text.out().flush()
-        }
-        View::Ladder(ladder) => {
-            ladder.remark(&remark())?;
-            ladder.out().flush()
-        }
-        View::Json(json) => {
-            json.object(&Silence { kind: "silence", duration_ns: nanos(silence) })?;
-            json.out().flush()
-        }
-    }
-}
-
-/// A silence that was not waited for in full, in JSON.
-#[derive(serde::Serialize)]
-struct Silence {
-    kind: &'static str,
-    duration_ns: u64,
-}
-
-/// The log begins anew, in JSON.
-#[derive(serde::Serialize)]
-struct Restarted {
-    kind: &'static str,
-}
-
-/// The name of an address that was shown before, in JSON.
-#[derive(serde::Serialize)]
-struct Named<'a> {
-    kind: &'static str,
-    address: String,
-    network: &'a str,
-    name: &'a str,
-    container_id: &'a str,
 }
 
 fn namer(options: &cli::Output) -> Namer {
@@ -340,22 +249,6 @@ const fn naming(names: cli::Names) -> Naming {
 fn layout(options: &cli::Output, is_terminal: bool) -> Layout {
     let plain = plain_layout(options.color, is_terminal);
     Layout { quiet: options.quiet, link_level: options.link_level, hops: options.hops, ..plain }
-}
-
-/// A ladder as wide as the terminal, or as `COLUMNS` says where there is none; the log where that is too narrow.
-fn ladder_view(out: Out, layout: Layout) -> View {
-    let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|&columns| columns > 0);
-    let width = layout.width.or_else(columns).unwrap_or(ladder::DEFAULT_WIDTH);
-    if width >= ladder::LEAST_WIDTH {
-        let rows = terminal_size::terminal_size().map(|(_, rows)| usize::from(rows.0));
-        let rows = rows.filter(|_| layout.width.is_some());
-        return View::Ladder(Box::new(LadderWriter::new(out, Layout { width: Some(width), ..layout }, rows)));
-    }
-    let mut text = TextWriter::new(out, Layout { width: Some(width), ..layout });
-    let least = ladder::LEAST_WIDTH;
-    // Where this cannot be written, nor can the first line, and that is told.
-    let _ = text.remark(&format!("… {width} columns are too few for --ladder, which takes {least}: here is the log"));
-    View::Text(Box::new(text))
 }
 
 /// The layout of what is no log: as wide as the terminal.

@@ -12,6 +12,8 @@ use super::audience::Audience;
 use super::captures::{bar, open_all};
 use super::facts::Facts;
 use super::given_names::GivenNames;
+use super::latency::Measuring;
+use super::log::Log;
 use super::output::{Output, ended};
 use super::pace;
 use super::rewriting::{self, Rewriting};
@@ -22,16 +24,16 @@ use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId
 use crate::cli;
 use crate::decode;
 use crate::filter::{CaptureFilter, FrameFilter, Unfiltered};
-use crate::join::{HOLD, Joiner, Told};
+use crate::join::{HOLD, Joiner};
 use crate::render::summary::Totals;
 use crate::time::Timestamp;
-use crate::track::{Event, Limits, Sink, Tracker, packet_line};
+use crate::track::{Limits, Sink, Tracker, packet_line};
 
 /// The bar moves every so many packets.
 const BAR_EVERY: u64 = 1 << 16;
 
-/// Runs the command.
-pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
+/// Runs the command; `latency` of files is the same without a log.
+pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut streams: Streams) -> ExitCode {
     let names: Vec<_> = arguments.files.iter().chain(&arguments.read).collect();
     if names.iter().filter(|name| name.as_os_str() == "-").count() > 1 {
         streams.messages.say("- is standard input, which can be read only once");
@@ -67,13 +69,17 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     let is_live = pacer.is_some() || names.iter().any(|name| name.as_os_str() == "-");
     let tells = rewriting.is_none() || arguments.rewriting.print;
     let out = if tells { streams.take_out() } else { Box::new(io::sink()) };
-    let mut output = Output::new(&arguments.output, out, streams.out_is_terminal, is_live);
+    let mut output = match measuring {
+        Some(measuring) => Output::measuring(&arguments.output, measuring),
+        None => Output::new(&arguments.output, out, streams.out_is_terminal, is_live),
+    };
     output.pacer = pacer;
     let bar = bar(&files, arguments, &streams);
     loop {
         let opened = files.len() == names.len();
         output.namer.set_given_names(given.addresses().clone());
-        let mut story = Story::new(output, filter.as_ref(), limits(&arguments.output), files.len(), &stop);
+        let limits = limits(&arguments.output, output.measures());
+        let mut story = Story::new(output, filter.as_ref(), limits, files.len(), &stop);
         let merged = Merged::new(files);
         story.rewriting = rewriting.take().map(|planned| planned.of(&merged, &given));
         (story.given, story.tells) = (given.clone(), tells);
@@ -90,49 +96,6 @@ pub(super) fn run(arguments: &cli::Replay, mut streams: Streams) -> ExitCode {
     }
 }
 
-/// Where events go.
-struct Log {
-    output: Output,
-    /// There once a second tap was seen that may have seen the same. Until then nothing is held back or copied.
-    joiner: Option<Joiner>,
-    facts: Facts,
-    /// Only what passes a filter is followed, but for what is aside.
-    is_filtered: bool,
-}
-
-impl Log {
-    /// Tells what is due at `now`.
-    fn tell_due(&mut self, now: Timestamp) {
-        let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop(now, &self.facts.known(&self.output.namer)) {
-            self.facts.tell(&told, &mut self.output, self.is_filtered);
-        }
-    }
-
-    /// Somebody is called otherwise from `now` on: what was before is told first.
-    fn rename(&mut self, now: Timestamp) {
-        self.tell_due(now);
-        self.facts.pass(now, &mut self.output.namer);
-    }
-
-    /// Tells what is left.
-    fn tell_rest(&mut self) {
-        let Some(joiner) = &mut self.joiner else { return };
-        while let Some(told) = joiner.pop_any(&self.facts.known(&self.output.namer)) {
-            self.facts.tell(&told, &mut self.output, self.is_filtered);
-        }
-    }
-}
-
-impl Sink for Log {
-    fn event(&mut self, event: Event<'_>) {
-        match &mut self.joiner {
-            Some(joiner) => joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer)),
-            None => self.facts.tell(&Told::alone(event), &mut self.output, self.is_filtered),
-        }
-    }
-}
-
 /// The log of capture files, as it is told.
 struct Story {
     log: Log,
@@ -141,6 +104,7 @@ struct Story {
     filter: Option<FrameFilter>,
     /// Follows what is in a file for what it tells of others; it is not counted.
     asides: Tracker,
+    limits: Limits,
     undecoded: Vec<(LinkType, u64)>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
@@ -177,6 +141,7 @@ impl Story {
             stop: Arc::clone(stop),
             filter: filter.map(|filter| FrameFilter::new(filter.clone(), files)),
             asides: Tracker::new(limits),
+            limits,
             undecoded: Vec::new(),
             known: None,
             latest: Timestamp::ZERO,
@@ -195,7 +160,7 @@ impl Story {
         messages: &mut Messages,
         bar: Option<&ProgressBar>,
     ) -> Ending {
-        let mut tracker = Tracker::new(limits(&arguments.output));
+        let mut tracker = Tracker::new(self.limits);
         let mut left = arguments.output.count.unwrap_or(u64::MAX);
         let (mut packets, mut whole) = (0_u64, true);
         while left > 0 && self.goes_on() {

@@ -30,10 +30,12 @@ pub enum Measure {
     LastByte,
     /// A connection's first packet to its last.
     Connection,
+    /// What another program measured, by its own tags. Never what bridgetap measures.
+    Other,
 }
 
 impl Measure {
-    /// All of them, in the order of the tables.
+    /// All that are measured, in the order of the tables.
     pub const ALL: [Self; 11] = [
         Self::Arp,
         Self::Nd,
@@ -62,6 +64,7 @@ impl Measure {
             Self::FirstByte => "first-byte",
             Self::LastByte => "last-byte",
             Self::Connection => "connection",
+            Self::Other => "other",
         }
     }
 
@@ -79,10 +82,11 @@ impl Measure {
             Self::FirstByte => "end of a request to the first byte of its answer",
             Self::LastByte => "end of a request to the last byte of its answer",
             Self::Connection => "open to close",
+            Self::Other => "measured by another program",
         }
     }
 
-    /// Its place in [`Measure::ALL`].
+    /// Its place in [`Measure::ALL`]; behind it for [`Measure::Other`].
     pub const fn position(self) -> usize {
         self as usize
     }
@@ -111,7 +115,11 @@ impl FromStr for Measure {
     type Err = UnknownMeasure;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|measure| measure.name() == name).ok_or_else(|| UnknownMeasure(name.to_owned()))
+        Self::ALL
+            .into_iter()
+            .chain([Self::Other])
+            .find(|measure| measure.name() == name)
+            .ok_or_else(|| UnknownMeasure(name.to_owned()))
     }
 }
 

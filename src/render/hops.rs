@@ -119,6 +119,19 @@ pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> f
     Ok(())
 }
 
+/// Where it was seen, in few words, escaped: `eth0 of web` in a container's namespace, a Docker network by its name, else
+/// the interface.
+pub fn place_name(hop: &Hop, namer: &Namer) -> String {
+    let tap = namer.tap(hop.place.tap);
+    let interface = namer.interface(hop.place).or_else(|| tap.map(|tap| tap.interface.as_str())).unwrap_or_default();
+    match (tap.and_then(|tap| tap.namespace.as_deref()), namer.network(hop.place)) {
+        (Some(container), _) => format!("{} of {}", escape(interface), escape(container)),
+        (None, Some(network)) => escape(network).into_owned(),
+        (None, None) if interface.is_empty() => format!("tap {}", hop.place.tap.0),
+        (None, None) => escape(interface).into_owned(),
+    }
+}
+
 /// The interface, and whose it is: the container's in whose namespace it is, the network's that it carries.
 fn write_place(hop: &Hop, namer: &Namer, out: &mut String) -> fmt::Result {
     let tap = namer.tap(hop.place.tap);

@@ -17,6 +17,7 @@ pub mod units;
 pub mod words;
 
 pub use explanation::Explanation;
+pub use hops::place_name;
 pub use json::JsonWriter;
 pub use ladder::LadderWriter;
 pub use summary::Summary;

@@ -244,7 +244,8 @@ impl Tcp {
 }
 
 impl Totals {
-    fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+    /// Writes what there is to say of the capture as a whole, a line each.
+    pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
         let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, evicted_nodes, .. } =
             self.counters;
         write!(out, "{}", Count(packets + self.undecoded_packets(), "packet"))?;

@@ -74,11 +74,11 @@ fn a_container_that_restarts_or_is_made_anew_is_watched_again() {
     watching.wait_for("pings after the restart", 2, pings("container_a", "container_b"));
     docker(&["rm", "-f", "container_a"]);
     // The daemon is asked who it is while it still runs.
-    let pinging = "ping -c 2 -i 0.1 container_b; sleep 1";
+    // And a busy machine may take longer to open a tap than the container to send its first packet.
+    let pinging = "sleep 0.5; ping -c 2 -i 0.1 container_b; sleep 1";
     lab.run("container_a", &["--network", "my_bridge"], &[BUSYBOX, "sh", "-c", pinging]);
     docker(&["wait", "container_a"]);
     assert_eq!(replies(&docker(&["logs", "container_a"])).len(), 2);
-    // From its very first packet on.
     watching.wait_for("pings of the new one", 4, pings("container_a", "container_b"));
     watching.wait_said("container_a stopped; waiting 10 s for it");
     thread::sleep(Duration::from_secs(7));

@@ -14,7 +14,8 @@ impl Watching {
     pub(super) fn is_over(&mut self, deadline: Option<Instant>) -> bool {
         let counted = self.shared.packets.load(Ordering::Relaxed) >= self.shared.count;
         let late = deadline.is_some_and(|deadline| monotonic() >= deadline);
-        counted || late || self.output.has_failed() || self.is_nothing_left()
+        let probed = self.probing.as_ref().is_some_and(|probing| probing.is_over());
+        counted || late || probed || self.output.has_failed() || self.is_nothing_left()
     }
 
     /// Waits until every tap has ended. Where the disk is slow, they wait for it with what is still in their rings.
@@ -35,6 +36,7 @@ impl Watching {
 
     /// Ends every tap, tells what is left, and the summary.
     pub(super) fn finish(mut self) -> ExitCode {
+        self.end_probing();
         let at = wall_clock();
         for tap in self.taps.values() {
             tap.stop.request_at(at);

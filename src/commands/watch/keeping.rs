@@ -1,19 +1,19 @@
 //! The recording beside the log: what is watched is also written, and all that a replay has to know.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount};
 
+use super::super::Streams;
+use super::super::bar::Bar;
 use super::super::clients::Keep;
 use super::super::plan::Content;
 use super::super::recording::{Ended, News, Recording, Rotation, Target, User, check_name};
-use super::super::{Messages, Streams};
-use super::{Control, Watching};
+use super::{Control, Purpose, Watching};
 use crate::capture::write::{Interface, WriteError};
 use crate::capture::{Aside, Tap, TapId};
 use crate::cli;
@@ -38,10 +38,11 @@ impl Keeping {
     /// What the user asked for: a file, a log, or both.
     pub fn new(
         arguments: &cli::Watch,
-        tells: bool,
+        purpose: &Purpose,
         streams: &mut Streams,
         control: &Sender<Control>,
     ) -> Result<Self, String> {
+        let tells = !matches!(purpose, Purpose::Record);
         let recording = start(&arguments.write, tells, streams, control)?;
         let shows_progress = !tells && streams.messages_are_terminal;
         let bar = shows_progress.then(|| Bar::new(&mut streams.messages));
@@ -157,7 +158,9 @@ impl Watching {
     pub(super) fn show_progress(&self) {
         if let Some((bar, recording)) = self.keeping.bar.as_ref().zip(self.keeping.recording.as_ref()) {
             let progress = recording.progress();
-            bar.show(progress.packets.load(Ordering::Relaxed), progress.bytes.load(Ordering::Relaxed));
+            let (packets, bytes) = (&progress.packets, &progress.bytes);
+            let (packets, bytes) = (packets.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+            bar.show(format!("{} packets, {}", HumanCount(packets), HumanBytes(bytes)));
         }
     }
 
@@ -218,47 +221,5 @@ fn description(tap: &Tap, content: Content) -> String {
         (_, Some(container), None) => format!("{} of {container}", tap.interface),
         (_, None, Some(network)) => format!("network {network}"),
         (_, None, None) => String::new(),
-    }
-}
-
-/// How far the recording is, on a terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    /// A line below all messages.
-    pub fn new(messages: &mut Messages) -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
-        }
-        let out = std::mem::replace(&mut messages.0, Box::new(io::sink()));
-        messages.0 = Box::new(Above { bar: bar.clone(), out });
-        Self(bar)
-    }
-
-    fn show(&self, packets: u64, bytes: u64) {
-        self.0.set_message(format!("{} packets, {}", HumanCount(packets), HumanBytes(bytes)));
-        self.0.tick();
-    }
-
-    fn clear(self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// Writes above the bar.
-struct Above {
-    bar: ProgressBar,
-    out: Box<dyn Write + Send>,
-}
-
-impl Write for Above {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let out = &mut self.out;
-        self.bar.suspend(|| out.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -5,6 +5,7 @@ mod ending;
 mod filtering;
 mod keeping;
 mod opening;
+mod probing;
 mod telling;
 mod told;
 
@@ -18,9 +19,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
 use self::keeping::Keeping;
+pub(super) use self::probing::Purpose;
 use super::awaiting::Awaiting;
 use super::clients::Listening;
 use super::known::Known;
+use super::latency::Probing;
 use super::output::Output;
 use super::owners::Owners;
 use super::plan::{Place, Plan, Wish};
@@ -35,6 +38,7 @@ use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::filter::CaptureFilter;
 use crate::join::{Joiner, Told};
+use crate::probe::Prober;
 use crate::time::Timestamp;
 use crate::track::Counters;
 
@@ -66,14 +70,14 @@ enum Control {
     Signal,
 }
 
-/// Runs the command, and `record`, which is the same without a log unless `tells`.
-pub(super) fn run(arguments: &cli::Watch, tells: bool, mut streams: Streams) -> ExitCode {
+/// Runs the command; `record` and `latency` are the same for another purpose.
+pub(super) fn run(arguments: &cli::Watch, purpose: Purpose, mut streams: Streams) -> ExitCode {
     let filter = match capture_filter(&arguments.output, &mut streams.messages) {
         Ok(filter) => filter,
         Err(code) => return code,
     };
     let (control, controls) = unbounded();
-    let keeping = match Keeping::new(arguments, tells, &mut streams, &control) {
+    let keeping = match Keeping::new(arguments, &purpose, &mut streams, &control) {
         Ok(keeping) => keeping,
         Err(why) => {
             streams.messages.say(&why);
@@ -89,9 +93,11 @@ pub(super) fn run(arguments: &cli::Watch, tells: bool, mut streams: Streams) -> 
         })
     };
     listen_for_signals(control.clone());
-    let output = Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true);
-    let mut watching = Watching { filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
-    if let Err(code) = watching.begin(arguments, &directory, &config) {
+    let (output, probing) = purpose.output(arguments, &mut streams);
+    let mut watching =
+        Watching { probing, filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
+    let begun = watching.begin(arguments, &directory, &config).and_then(|()| watching.begin_probing());
+    if let Err(code) = begun {
         return code;
     }
     watching.go_on(arguments, &controls);
@@ -118,6 +124,9 @@ struct Suspect {
 struct Watching {
     output: Output,
     keeping: Keeping,
+    /// What is sent to be measured, and who sends it.
+    probing: Option<Box<Probing>>,
+    prober: Option<Prober>,
     messages: Messages,
     /// What all taps have in common; its filter is for every tap but those of lookups.
     options: LiveOptions,
@@ -187,7 +196,7 @@ impl Watching {
             count: arguments.output.count.unwrap_or(u64::MAX),
             wants_packets: output.wants_packets(),
             tracks: !keeping.is_silent,
-            limits: limits(&arguments.output),
+            limits: limits(&arguments.output, output.measures()),
         };
         let options = LiveOptions {
             snap_len: arguments.snap_len,
@@ -197,6 +206,8 @@ impl Watching {
         Self {
             output,
             keeping,
+            probing: None,
+            prober: None,
             messages,
             options,
             ring: arguments.ring_kib.map(|kib| kib as usize * 1024),
@@ -260,6 +271,7 @@ impl Watching {
             }
             self.tell_due();
             self.show_progress();
+            self.output.show_progress();
         }
     }
 

@@ -39,8 +39,8 @@ pub(super) fn groups<'a>(series: impl IntoIterator<Item = &'a Series<'a>>, by: B
     groups
 }
 
-/// What the series of a key are called, without their measure, escaped.
-pub(super) fn heading(key: &Key, by: By) -> String {
+/// What the series of a key are called, without their measure, escaped: `web → api:5000 (shop_default)`.
+pub fn heading(key: &Key, by: By) -> String {
     if key.is_others() {
         return "(others), which the least used series were merged into".to_owned();
     }
@@ -55,6 +55,10 @@ pub(super) fn heading(key: &Key, by: By) -> String {
 
 fn ends(key: &Key) -> String {
     let (client, server) = (name(key.client.name()), name(key.server.name()));
+    // Another program's tag.
+    if server.is_empty() && key.port.is_empty() {
+        return client;
+    }
     let server = match (&*key.port, server.contains(':')) {
         ("", _) => server,
         // As in the log: an IPv6 address with a port has brackets.

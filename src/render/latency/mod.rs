@@ -27,6 +27,7 @@ use anstyle::{AnsiColor, Style};
 
 pub use chart::write_chart;
 pub use comparison::write_comparison;
+pub use heading::heading;
 pub use live::live_lines;
 pub use shares::{Breakdown, Of, Share, Spent};
 pub use table::write_table;

@@ -1,0 +1,229 @@
+//! From events to series: who asked whom, what was measured, and what has no time.
+
+use std::sync::Arc;
+
+use ahash::AHashSet;
+
+use super::probes::Probes;
+use super::shares::Shares;
+use super::timelines::Timelines;
+use crate::join::Told;
+use crate::latency::{Key, Limits, Measure, Party, Table};
+use crate::name::{self, Namer};
+use crate::render::line::Line;
+use crate::time::{Timestamp, nanos};
+use crate::track::event::{Event, Exchange, Outcome, Place, Seen, Subject};
+use crate::track::measured::Reading;
+
+/// As many names are kept to be shared; beyond, they are kept once for each series.
+const MAX_NAMES: usize = 65_536;
+
+/// What to gather.
+pub(in crate::commands) struct Wanted {
+    /// Only these; all where it is empty.
+    pub measures: Vec<Measure>,
+    /// How many series.
+    pub limits: Limits,
+    /// Whether to see where the time goes.
+    pub hops: bool,
+    /// Whether to keep when it was.
+    pub timelines: bool,
+    /// Only these are measured, from when they should have been sent.
+    pub probes: Option<Arc<Probes>>,
+}
+
+/// What was gathered.
+pub(in crate::commands) struct Gathered {
+    pub table: Table,
+    pub shares: Shares,
+    pub timelines: Timelines,
+    /// The first and the latest moment that something is about.
+    pub span: Option<(Timestamp, Timestamp)>,
+    pub left_out: LeftOut,
+}
+
+/// What was measured and is in no series, with the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::commands) struct LeftOut {
+    /// Acknowledgements of segments that were sent more than once: which one was acknowledged is not known.
+    pub ambiguous: u64,
+    /// Requests of connections where both sides spoke at once.
+    pub at_once: u64,
+}
+
+/// Gathers times.
+pub(in crate::commands) struct Collector {
+    wanted: Wanted,
+    names: AHashSet<Arc<str>>,
+    gathered: Gathered,
+}
+
+/// A measurement of any kind.
+struct Measurement {
+    measure: Measure,
+    reading: Reading,
+    place: Place,
+    /// Its answer came when it had been counted as unanswered.
+    is_late: bool,
+    from: Seen,
+    to: Option<Seen>,
+}
+
+impl Collector {
+    pub fn new(wanted: Wanted) -> Self {
+        let gathered = Gathered {
+            table: Table::new(wanted.limits),
+            shares: Shares::default(),
+            timelines: Timelines::default(),
+            span: None,
+            left_out: LeftOut::default(),
+        };
+        Self { wanted, names: AHashSet::new(), gathered }
+    }
+
+    /// What is there so far.
+    pub const fn gathered(&self) -> &Gathered {
+        &self.gathered
+    }
+
+    pub fn into_gathered(self) -> Gathered {
+        self.gathered
+    }
+
+    /// Counts an event, where it is one that has a time or should have.
+    pub fn collect(&mut self, told: &Told<'_>, namer: &Namer) {
+        let Some(mut measurement) = measurement(&told.event) else { return };
+        let Wanted { measures, probes, .. } = &self.wanted;
+        if !measures.is_empty() && !measures.contains(&measurement.measure) {
+            return;
+        }
+        let mut since = measurement.from.at;
+        if let Some(probes) = probes {
+            let Some(intended) = probes.take(&told.event) else { return };
+            measurement.count_from(intended);
+            since = intended;
+        }
+        let Some(key) = self.key(told, &measurement, namer) else { return };
+        self.count(&key, &measurement);
+        if self.wanted.hops && measurement.reading.time().is_some() {
+            self.gathered.shares.add(&key, told, since, namer);
+        }
+    }
+
+    fn count(&mut self, key: &Key, measurement: &Measurement) {
+        let Gathered { table, timelines, span, left_out, .. } = &mut self.gathered;
+        let at = measurement.from.at;
+        let until = measurement.to.map_or(at, |to| to.at);
+        *span = Some(span.map_or((at, until), |(first, latest)| (first.min(at), latest.max(until))));
+        match measurement.reading {
+            Reading::Time(_) if measurement.is_late => table.late(key),
+            Reading::Time(time) => {
+                table.record(key, nanos(time));
+                if self.wanted.timelines {
+                    timelines.record(key.measure, until, nanos(time));
+                }
+            }
+            Reading::Ambiguous(_) => left_out.ambiguous += 1,
+            Reading::AtOnce => left_out.at_once += 1,
+            Reading::SteppedBack => table.stepped_back(key),
+            Reading::Failed => table.failed(key),
+            Reading::Unanswered(count) => {
+                for _ in 0..count {
+                    table.unanswered(key);
+                }
+                if self.wanted.timelines {
+                    timelines.unanswered(key.measure, at);
+                }
+            }
+        }
+    }
+
+    /// Which series it belongs to.
+    fn key(&mut self, told: &Told<'_>, measurement: &Measurement, namer: &Namer) -> Option<Key> {
+        let line = Line::new(told, namer);
+        let (client, server) = line.client.as_ref().zip(line.server.as_ref())?;
+        let port = match (measurement.measure, server.port) {
+            (Measure::Arp | Measure::Nd | Measure::Ping, _) | (_, None) => String::new(),
+            (_, Some(port)) => port.to_string(),
+        };
+        let network = namer.network(measurement.place).or(server.network).or(client.network).unwrap_or_default();
+        Some(Key {
+            client: self.party(client),
+            server: self.party(server),
+            port: self.shared(&port),
+            network: self.shared(network),
+            measure: measurement.measure,
+        })
+    }
+
+    fn party(&mut self, party: &name::Party<'_>) -> Party {
+        let container = self.shared(&party.name);
+        let service = match party.compose {
+            Some((project, service)) => self.shared(&format!("{project}/{service}")),
+            None => Arc::clone(&container),
+        };
+        Party { container, service }
+    }
+
+    /// The name, kept once.
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        if self.names.len() < MAX_NAMES {
+            self.names.insert(Arc::clone(&name));
+        }
+        name
+    }
+}
+
+impl Measurement {
+    /// Counts from when it should have been sent.
+    fn count_from(&mut self, intended: Timestamp) {
+        if let (Reading::Time(_) | Reading::Ambiguous(_), Some(to)) = (self.reading, self.to) {
+            self.reading = Reading::between(Seen { at: intended, ..self.from }, to);
+        }
+        self.from.at = intended;
+    }
+}
+
+/// What there is to measure in an event.
+fn measurement(event: &Event<'_>) -> Option<Measurement> {
+    match event {
+        Event::Measured(measured) => Some(Measurement {
+            measure: measured.measure,
+            reading: measured.reading,
+            place: measured.place,
+            is_late: false,
+            from: measured.from,
+            to: measured.to,
+        }),
+        Event::Exchange(exchange) => of_exchange(exchange),
+        _ => None,
+    }
+}
+
+/// A request and its reply. A reply that says no is one all the same: a name that does not exist took its time, too.
+fn of_exchange(exchange: &Exchange<'_>) -> Option<Measurement> {
+    let reading = match (exchange.outcome, exchange.reply) {
+        (Outcome::Answered | Outcome::Failed(None), Some(reply)) => Reading::between(exchange.request, reply),
+        (Outcome::Failed(_), _) => Reading::Failed,
+        (Outcome::Unanswered(_), _) => Reading::Unanswered(1),
+        (Outcome::Answered, None) => return None,
+    };
+    let measure = match exchange.subject {
+        Subject::Ping { .. } => Measure::Ping,
+        Subject::Neighbour { address, .. } if address.is_ipv6() => Measure::Nd,
+        Subject::Neighbour { .. } => Measure::Arp,
+        Subject::Lookup(_) => Measure::Dns,
+    };
+    Some(Measurement {
+        measure,
+        reading,
+        place: exchange.place,
+        is_late: exchange.late,
+        from: exchange.request,
+        to: exchange.reply,
+    })
+}

@@ -1,0 +1,233 @@
+//! `bridgetap latency`: how long answers take, live, from files, and by probes; and whether two runs differ.
+
+mod collector;
+mod compare;
+mod input;
+mod outputs;
+mod probes;
+mod probing;
+mod report;
+mod shares;
+mod sharing;
+mod timelines;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use self::collector::{Collector, Gathered, Wanted};
+use self::input::Input;
+use self::outputs::Outputs;
+pub(super) use self::probing::Probing;
+use self::sharing::SharedWriter;
+use super::bar::Bar;
+use super::output::plain_layout;
+use super::{Messages, Streams, replay, watch};
+use crate::cli;
+use crate::join::Told;
+use crate::latency::{By, Limits, Order};
+use crate::name::Namer;
+use crate::render::Layout;
+use crate::render::latency::{Report, live_lines};
+use crate::render::summary::Totals;
+
+/// The table on a terminal is drawn again so often.
+const REDRAW: Duration = Duration::from_millis(500);
+
+/// Runs the command.
+pub(super) fn run(arguments: &cli::Latency, mut streams: Streams) -> ExitCode {
+    let input = match Input::of(arguments) {
+        Ok(input) => input,
+        Err(why) => return refuse(&mut streams.messages, &why),
+    };
+    let Some(outputs) = Outputs::planned(arguments, &mut streams.messages) else { return ExitCode::from(2) };
+    match input {
+        Input::Runs(before, after) => compare::run(arguments, &before, &after, streams),
+        input => measure(arguments, input, &outputs, streams),
+    }
+}
+
+/// Measures, and shows what was measured.
+fn measure(arguments: &cli::Latency, input: Input, outputs: &Outputs, mut streams: Streams) -> ExitCode {
+    let layout = plain_layout(arguments.color, streams.out_is_terminal);
+    let mut out = streams.take_out();
+    let shared = SharedWriter::new(std::mem::replace(&mut streams.messages.0, Box::new(io::sink())));
+    streams.messages = Messages(Box::new(shared.clone()));
+    let mut messages = Messages(Box::new(shared));
+    let title = input.title();
+    let measured = match input {
+        Input::Logs(files) => report::of_logs(arguments, &files, &mut messages),
+        Input::Captures(files) => of_captures(arguments, files, outputs.want_timelines(), streams),
+        Input::Targets(targets) => live(arguments, targets, None, &title, outputs, streams),
+        Input::Probe(probe) => match Probing::prepare(arguments, &probe) {
+            Ok(probing) => {
+                let targets = probing.targets();
+                live(arguments, targets, Some(probing), &title, outputs, streams)
+            }
+            Err(why) => return refuse_with(&mut messages, &why, ExitCode::FAILURE),
+        },
+        // These were taken care of.
+        Input::Runs(..) => return ExitCode::FAILURE,
+    };
+    let (code, Some(measured)) = measured else { return ExitCode::FAILURE };
+    let told = report::tell(arguments, &measured, &title, layout, &mut *out);
+    let told = super::output::ended(told, &mut messages);
+    let written = outputs.write(arguments, &measured, &title, &mut messages);
+    if told && written { code } else { ExitCode::FAILURE }
+}
+
+/// What was measured, with the exit code that it ended with.
+type Ended = (ExitCode, Option<Measured>);
+
+/// What was gathered, and what was seen beside it.
+pub(super) struct Measured {
+    pub gathered: Gathered,
+    pub totals: Totals,
+    /// Further remarks.
+    pub notes: Vec<String>,
+}
+
+/// Measures capture files.
+fn of_captures(arguments: &cli::Latency, files: Vec<std::path::PathBuf>, timelines: bool, streams: Streams) -> Ended {
+    let slot = Slot::default();
+    let measuring = Measuring {
+        collector: Some(Collector::new(wanted(arguments, timelines))),
+        slot: Arc::clone(&slot),
+        live: None,
+    };
+    let code = replay::run(&arguments.replay(files), Some(measuring), streams);
+    (code, take(&slot))
+}
+
+/// Measures what is on the wire now, with probes where there are any.
+fn live(
+    arguments: &cli::Latency,
+    targets: Vec<String>,
+    probing: Option<Probing>,
+    title: &str,
+    outputs: &Outputs,
+    mut streams: Streams,
+) -> Ended {
+    let slot = Slot::default();
+    let probes = probing.as_ref().map(Probing::probes);
+    let wanted = Wanted { probes: probes.clone(), ..wanted(arguments, outputs.want_timelines()) };
+    let is_shown = streams.out_is_terminal && streams.messages_are_terminal;
+    let live = is_shown.then(|| Live {
+        bar: Bar::new(&mut streams.messages),
+        title: title.to_owned(),
+        began: monotonic(),
+        drawn: None,
+        by: arguments.table.by.into(),
+        order: arguments.table.sort.into(),
+        layout: plain_layout(arguments.color, true),
+    });
+    let measuring = Measuring { collector: Some(Collector::new(wanted)), slot: Arc::clone(&slot), live };
+    let purpose = watch::Purpose::Latency(Box::new(measuring), probing.map(Box::new));
+    let code = watch::run(&arguments.watch(targets), purpose, streams);
+    let mut measured = take(&slot);
+    if let Some((measured, probes)) = measured.as_mut().zip(probes) {
+        measured.notes = probes.account(&mut measured.gathered.table);
+    }
+    (code, measured)
+}
+
+fn wanted(arguments: &cli::Latency, timelines: bool) -> Wanted {
+    Wanted {
+        measures: arguments.table.measures.clone(),
+        limits: Limits { series: arguments.max_series as usize, ..Limits::default() },
+        hops: arguments.table.hops,
+        timelines,
+        probes: None,
+    }
+}
+
+/// Where it is put at the end.
+type Slot = Arc<Mutex<Option<Measured>>>;
+
+fn take(slot: &Slot) -> Option<Measured> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Takes the place of the log: gathers the times of what is told.
+pub(super) struct Measuring {
+    collector: Option<Collector>,
+    slot: Slot,
+    live: Option<Live>,
+}
+
+impl Measuring {
+    pub fn collect(&mut self, told: &Told<'_>, namer: &Namer) {
+        if let Some(collector) = &mut self.collector {
+            collector.collect(told, namer);
+        }
+    }
+
+    /// Draws the table, where that is due.
+    pub fn show(&mut self) {
+        if let Some((live, collector)) = self.live.as_mut().zip(self.collector.as_ref()) {
+            live.show(collector.gathered());
+        }
+    }
+
+    /// Puts what was gathered where it is looked for.
+    pub fn finish(&mut self, totals: &Totals) {
+        if let Some(live) = self.live.take() {
+            live.bar.clear();
+        }
+        let Some(collector) = self.collector.take() else { return };
+        let measured = Measured { gathered: collector.into_gathered(), totals: totals.clone(), notes: Vec::new() };
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
+    }
+}
+
+/// The table that is drawn again and again, in place.
+struct Live {
+    bar: Bar,
+    title: String,
+    began: Instant,
+    drawn: Option<Instant>,
+    by: By,
+    order: Order,
+    layout: Layout,
+}
+
+impl Live {
+    fn show(&mut self, gathered: &Gathered) {
+        let now = monotonic();
+        if self.drawn.is_some_and(|drawn| now.duration_since(drawn) < REDRAW) {
+            return;
+        }
+        self.drawn = Some(now);
+        let report = Report {
+            title: self.title.clone(),
+            by: self.by,
+            series: gathered.table.series(self.by, self.order),
+            merged: gathered.table.merged(),
+            ..Report::default()
+        };
+        // The terminal may have been resized.
+        let size = terminal_size::terminal_size();
+        let width = size.map(|(width, _)| usize::from(width.0));
+        // The last line is the cursor's.
+        let height = size.map_or(24, |(_, height)| usize::from(height.0)).saturating_sub(1);
+        let layout = Layout { width, ..self.layout };
+        let lines = live_lines(&report, now.duration_since(self.began), layout, height);
+        self.bar.show(lines.join("\n"));
+    }
+}
+
+fn refuse(messages: &mut Messages, why: &str) -> ExitCode {
+    refuse_with(messages, why, ExitCode::from(2))
+}
+
+fn refuse_with(messages: &mut Messages, why: &str, code: ExitCode) -> ExitCode {
+    messages.say(why);
+    code
+}
+
+/// The clock of the screen: nothing that is measured comes from it.
+#[expect(clippy::disallowed_methods, reason = "how often a screen is drawn is no packet's time")]
+fn monotonic() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,226 @@
+//! The files that `-w` asks for, each in the format that its ending says.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+
+use super::Measured;
+use super::collector::Gathered;
+use crate::chart::{self, Chart, Curve, Panel};
+use crate::cli;
+use crate::commands::Messages;
+use crate::latency::files::{LogWriter, Unit, write_csv, write_json, write_percentiles};
+use crate::latency::{By, Measure, Order, Series};
+use crate::render::latency::heading;
+use crate::time::Timestamp;
+
+/// Names of files of one series each are no longer than this.
+const MAX_NAME: usize = 120;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Hlog,
+    Hgrm,
+    Csv,
+    Json,
+    Svg,
+    Png,
+}
+
+/// The files to write.
+pub(super) struct Outputs {
+    files: Vec<(PathBuf, Format)>,
+    force: bool,
+}
+
+impl Outputs {
+    /// What the user asked for. Where that cannot be, it is said before anything is measured.
+    pub fn planned(arguments: &cli::Latency, messages: &mut Messages) -> Option<Self> {
+        let mut files = Vec::with_capacity(arguments.write.len());
+        for path in &arguments.write {
+            match plan(path, arguments.force) {
+                Ok(format) => files.push((path.clone(), format)),
+                Err(why) => {
+                    messages.say(&why);
+                    return None;
+                }
+            }
+        }
+        Some(Self { files, force: arguments.force })
+    }
+
+    /// Whether a chart is wanted, which shows when it was.
+    pub fn want_timelines(&self) -> bool {
+        self.files.iter().any(|(_, format)| matches!(format, Format::Svg | Format::Png))
+    }
+
+    /// Writes them all. One that cannot be written is said, and the others are written. False where one could not be.
+    pub fn write(&self, arguments: &cli::Latency, measured: &Measured, title: &str, messages: &mut Messages) -> bool {
+        let mut whole = true;
+        for (path, format) in &self.files {
+            match self.write_one(path, *format, arguments, measured, title) {
+                Ok(said) => said.iter().for_each(|said| messages.say(said)),
+                Err(why) => {
+                    messages.say(&format!("{}: {why}", path.display()));
+                    whole = false;
+                }
+            }
+        }
+        whole
+    }
+
+    fn write_one(
+        &self,
+        path: &Path,
+        format: Format,
+        arguments: &cli::Latency,
+        measured: &Measured,
+        title: &str,
+    ) -> Result<Option<String>, String> {
+        let Gathered { table, .. } = &measured.gathered;
+        let by = By::from(arguments.table.by);
+        let series = table.series(by, arguments.table.sort.into());
+        let failed = |error: io::Error| format!("cannot be written: {error}");
+        match format {
+            Format::Hgrm => return self.write_hgrm(path, &series, by),
+            Format::Hlog => self.create(path, |out| write_hlog(out, measured, &series)).map_err(failed)?,
+            Format::Csv => self.create(path, |out| write_csv(out, &series)).map_err(failed)?,
+            Format::Json => self.create(path, |out| write_json(out, &series)).map_err(failed)?,
+            Format::Svg | Format::Png => {
+                let series = table.series(by, Order::Count);
+                let chart = chart(measured, title, by, &series);
+                if chart.panels.is_empty() {
+                    return Err("nothing was measured, so there is nothing to draw".to_owned());
+                }
+                let bytes = match format {
+                    Format::Svg => chart::svg(&chart).map(String::into_bytes),
+                    _ => chart::png(&chart),
+                };
+                let bytes = bytes.map_err(|error| error.to_string())?;
+                self.create(path, |out| out.write_all(&bytes)).map_err(failed)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The percentile text has room for one series: where there are several, each has a file.
+    fn write_hgrm(&self, path: &Path, series: &[Series<'_>], by: By) -> Result<Option<String>, String> {
+        let timed: Vec<_> = series.iter().filter(|series| series.counted.times.count() > 0).collect();
+        match timed.as_slice() {
+            [] => Err("nothing was measured, so there are no percentiles".to_owned()),
+            [only] => self.write_percentiles(path, only).map(|()| None),
+            several => {
+                let (mut used, mut names) = (HashSet::new(), Vec::with_capacity(several.len()));
+                for series in several {
+                    let name = unused(&mut used, &file_name(path, series, by));
+                    let path = path.with_file_name(&name);
+                    self.write_percentiles(&path, series).map_err(|why| format!("{name}: {why}"))?;
+                    names.push(name);
+                }
+                Ok(Some(format!("{}: a file for each series: {}", path.display(), names.join(", "))))
+            }
+        }
+    }
+
+    fn write_percentiles(&self, path: &Path, series: &Series<'_>) -> Result<(), String> {
+        // Charts of percentiles are in milliseconds mostly.
+        let written = self.create(path, |out| write_percentiles(out, &series.counted.times, Unit::Milliseconds));
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => "is there already; --force replaces it".to_owned(),
+            _ => format!("cannot be written: {error}"),
+        })
+    }
+
+    fn create(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).mode(0o600);
+        // Somebody may have made it since the beginning; that one is not replaced either.
+        if self.force {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
+        let mut out = BufWriter::new(options.open(path)?);
+        write(&mut out)?;
+        out.flush()
+    }
+}
+
+/// What a file is to hold, and whether it can be written.
+fn plan(path: &Path, force: bool) -> Result<Format, String> {
+    let name = path.display();
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let format = match ending.as_str() {
+        "hlog" => Format::Hlog,
+        "hgrm" => Format::Hgrm,
+        "csv" => Format::Csv,
+        "json" => Format::Json,
+        "svg" => Format::Svg,
+        "png" => Format::Png,
+        _ => {
+            return Err(format!(
+                "{name}: the ending says what to write, and is .hlog, .hgrm, .csv, .json, .svg or .png; \
+                 packets are written by bridgetap record -w FILE"
+            ));
+        }
+    };
+    if path.exists() && !force {
+        return Err(format!("{name} is there already; --force replaces it"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(format!("{name}: there is no folder {}", folder.display()));
+    }
+    if nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).is_err() {
+        return Err(format!("{name}: {} may not be written to; name another folder", folder.display()));
+    }
+    Ok(format)
+}
+
+/// One interval: from the first to the latest moment.
+fn write_hlog(out: &mut dyn Write, measured: &Measured, series: &[Series<'_>]) -> io::Result<()> {
+    let (first, latest) = measured.gathered.span.unwrap_or((Timestamp::ZERO, Timestamp::ZERO));
+    let program = concat!("bridgetap ", env!("CARGO_PKG_VERSION"));
+    let mut log = LogWriter::new(out, first, program)?;
+    series.iter().try_for_each(|series| log.write(&series.key, first, latest - first, &series.counted))
+}
+
+/// A panel for each measure that has times, the busiest series first.
+fn chart<'a>(measured: &'a Measured, title: &str, by: By, series: &'a [Series<'a>]) -> Chart<'a> {
+    let panel = |measure| {
+        let of_measure = series.iter().filter(|series| series.key.measure == measure);
+        let timed = of_measure.filter(|series| series.counted.times.count() > 0);
+        let curves: Vec<_> =
+            timed.map(|series| Curve { label: heading(&series.key, by), times: &series.counted.times }).collect();
+        let timeline = measured.gathered.timelines.of(measure)?;
+        (!curves.is_empty()).then_some(Panel { measure, curves, timeline })
+    };
+    let panels = Measure::ALL.into_iter().filter_map(panel).collect();
+    Chart { title: title.to_owned(), zone: TimeZone::system(), panels }
+}
+
+/// The name of the file of one series: of letters, digits, dots and dashes only.
+fn file_name(path: &Path, series: &Series<'_>, by: By) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |text: &str| {
+        let words = text.split(|char: char| !char.is_ascii_alphanumeric() && !matches!(char, '.' | '_'));
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    };
+    let mut name = format!("{}-{}", series.key.measure, plain(&heading(&series.key, by)));
+    name.truncate(MAX_NAME);
+    format!("{stem}.{name}")
+}
+
+/// Names that differ only in what is left out get numbers.
+fn unused(used: &mut HashSet<String>, name: &str) -> String {
+    let numbered = (2_u64..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    let name = names.find(|name| !used.contains(name)).unwrap_or_default();
+    used.insert(name.clone());
+    format!("{name}.hgrm")
+}

@@ -1,0 +1,257 @@
+//! `--probe`: who asks whom, from where, and by which address.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::input::Pair;
+use super::probes::Probes;
+use crate::capture::Namespace;
+use crate::cli;
+use crate::decode::dns::DOCKER_DNS;
+use crate::docker::{self, Container, ContainerId, DaemonConfig, Directory, Lookup, Network};
+use crate::host::container_of;
+use crate::latency::{Key, Measure, Party};
+use crate::probe::{self, Event, Plan, ProbeError, Prober, Question};
+
+/// How long the daemon may take to say what there is.
+const ASKING: Duration = Duration::from_secs(10);
+/// How long answers are waited for after the last probe.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What ping sends.
+const ECHO_DATA: u16 = 56;
+/// The port of name servers.
+const DNS_PORT: u16 = 53;
+/// As many ports that are listened at are named.
+const MAX_PORTS: usize = 12;
+
+/// Probes that are to be sent.
+pub(in crate::commands) struct Probing {
+    client: Arc<Container>,
+    server: Option<Arc<Container>>,
+    /// The network that they meet on.
+    network: Option<Arc<Network>>,
+    namespace: PathBuf,
+    plan: Plan,
+    probes: Arc<Probes>,
+    /// Every place on the way is to be seen.
+    hops: bool,
+}
+
+impl Probing {
+    /// Finds the client and the server, and how the one reaches the other. Says what is in the way.
+    pub(super) fn prepare(arguments: &cli::Latency, pair: &Pair) -> Result<Self, String> {
+        let endpoint = DaemonConfig::of_process().environment.endpoint().map_err(|error| error.to_string())?;
+        let (_, directory) = docker::ask(&endpoint, ASKING).map_err(|error| error.to_string())?;
+        let client = container(&pair.client, &directory)?;
+        let namespace = namespace(&client)?.path().to_owned();
+        let server = pair.server.as_deref().map(|server| Server::find(server, &client, &directory)).transpose()?;
+        let question = question(arguments, &client, server.as_ref(), &directory)?;
+        if let (Question::Connect { to }, Some(container)) =
+            (&question, server.as_ref().and_then(|server| server.container.as_ref()))
+        {
+            check_port(*to, container)?;
+        }
+        let count = arguments.count;
+        let plan = Plan { question, count, interval: arguments.probing.interval, patience: PATIENCE };
+        plan.check().map_err(|error| error.to_string())?;
+        let key = key(&plan.question, &client, server.as_ref());
+        let Server { container: server, network, .. } = server.unwrap_or_default();
+        let probes = Arc::new(Probes::new(key, count));
+        Ok(Self { client, server, network, namespace, plan, probes, hops: arguments.table.hops })
+    }
+
+    pub fn probes(&self) -> Arc<Probes> {
+        Arc::clone(&self.probes)
+    }
+
+    /// What to watch: the client sees all that is its own; the others, where the time goes.
+    pub fn targets(&self) -> Vec<String> {
+        let named = |container: &Container| format!("container:{}", container.name);
+        let others = self.server.iter().filter(|server| server.id != self.client.id).map(|server| named(server));
+        let network = self.network.iter().filter(|network| network.driver == "bridge");
+        let others = others.chain(network.map(|network| format!("net:{}", network.name))).filter(|_| self.hops);
+        std::iter::once(named(&self.client)).chain(others).collect()
+    }
+
+    /// Begins to send.
+    pub fn begin(&self) -> Result<Prober, ProbeError> {
+        let probes = self.probes();
+        let namespace = Namespace::open(&self.namespace).map_err(ProbeError::Namespace)?;
+        probe::spawn(namespace, self.plan.clone(), move |event: Event| probes.told(&event))
+    }
+
+    /// Whether nothing is left to be sent or heard.
+    pub fn is_over(&self) -> bool {
+        self.probes.is_over()
+    }
+}
+
+/// Who is asked.
+#[derive(Default)]
+struct Server {
+    container: Option<Arc<Container>>,
+    name: String,
+    address: Option<IpAddr>,
+    network: Option<Arc<Network>>,
+}
+
+impl Server {
+    /// A container by its address on a network that the client is on, too; or any address.
+    fn find(name: &str, client: &Container, directory: &Directory) -> Result<Self, String> {
+        if let Ok(address) = name.parse::<IpAddr>() {
+            return Ok(Self { name: name.to_owned(), address: Some(address), ..Self::default() });
+        }
+        let server = container(name, directory)?;
+        let meeting = client.endpoints.iter().find_map(|mine| {
+            let theirs = server.endpoints.iter().find(|theirs| theirs.network == mine.network)?;
+            // IPv4 stands first.
+            theirs.addresses.first().map(|address| (*address, directory.network(&mine.network).cloned()))
+        });
+        let Some((address, network)) = meeting else { return Err(no_common_network(client, &server, directory)) };
+        Ok(Self { name: server.name.clone(), container: Some(server), address: Some(address), network })
+    }
+}
+
+/// A running container by its name or id.
+fn container(name: &str, directory: &Directory) -> Result<Arc<Container>, String> {
+    let name = name.strip_prefix("container:").unwrap_or(name);
+    match directory.find_container(name) {
+        Lookup::Found(container) => Ok(container),
+        Lookup::Ambiguous(several) => Err(format!("{name} could be {}: write more of its id", several.join(" or "))),
+        Lookup::NotFound { nearest: Some(nearest) } => {
+            Err(format!("{name}: no container of that name runs; did you mean {nearest}?"))
+        }
+        Lookup::NotFound { nearest: None } => {
+            Err(format!("{name}: no container of that name runs; docker ps lists those that do"))
+        }
+    }
+}
+
+fn namespace(container: &Container) -> Result<Namespace, String> {
+    let path = container.namespace.as_ref().ok_or_else(|| {
+        format!("{}: its network namespace is not on this machine; run bridgetap where it runs", container.name)
+    })?;
+    Namespace::open(Path::new(path)).map_err(|error| error.to_string())
+}
+
+fn no_common_network(client: &Container, server: &Container, directory: &Directory) -> String {
+    let networks = |container: &Container| {
+        let names = container.endpoints.iter().filter_map(|endpoint| directory.network(&endpoint.network));
+        names.map(|network| network.name.clone()).collect::<Vec<_>>().join(", ")
+    };
+    let (mine, theirs) = (networks(client), networks(server));
+    let theirs_first = theirs.split(", ").next().unwrap_or_default();
+    let (client, server) = (&client.name, &server.name);
+    format!(
+        "{client} ({mine}) and {server} ({theirs}) have no network in common with an address of their own; name an \
+         address instead of {server}, or: docker network connect {theirs_first} {client}"
+    )
+}
+
+/// What each probe asks.
+fn question(
+    arguments: &cli::Latency,
+    client: &Container,
+    server: Option<&Server>,
+    directory: &Directory,
+) -> Result<Question, String> {
+    let address = server.and_then(|server| server.address);
+    if let Some(name) = &arguments.probing.lookup {
+        let resolver = match address {
+            Some(address) => SocketAddr::new(address, DNS_PORT),
+            None => resolver(client, directory)?,
+        };
+        return Ok(Question::Lookup { resolver, name: name.clone() });
+    }
+    let to = address.ok_or_else(|| "--probe takes a server".to_owned())?;
+    Ok(match arguments.probing.tcp {
+        Some(port) => Question::Connect { to: SocketAddr::new(to, port) },
+        None => Question::Echo { to, data_len: ECHO_DATA },
+    })
+}
+
+/// The client's own name server: Docker's, or on the default bridge the one that its resolv.conf names.
+fn resolver(client: &Container, directory: &Directory) -> Result<SocketAddr, String> {
+    let mut networks = client.endpoints.iter().filter_map(|endpoint| directory.network(&endpoint.network));
+    if networks.any(|network| network.name_service) {
+        return Ok(SocketAddr::new(DOCKER_DNS, DNS_PORT));
+    }
+    let process = process_of(&client.id).ok_or_else(|| {
+        format!(
+            "{}: none of its processes is to be seen, and so not whom it asks for names; name a server, or run \
+             bridgetap with the processes of the host (docker run --pid host)",
+            client.name
+        )
+    })?;
+    probe::resolver(process).map_err(|error| error.to_string())
+}
+
+/// A process of a container.
+fn process_of(id: &ContainerId) -> Option<u32> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers.find(|number| {
+        let groups = fs::read_to_string(format!("/proc/{number}/cgroup")).unwrap_or_default();
+        container_of(&groups, None) == Some(&*id.0)
+    })
+}
+
+/// Whether anybody listens there: a thousand refusals say no more than this does.
+fn check_port(to: SocketAddr, server: &Container) -> Result<(), String> {
+    let listeners = namespace(server)?;
+    let listeners = probe::listening(&listeners).map_err(|error| error.to_string())?;
+    let mut ports: Vec<_> = listeners.iter().filter(|one| one.takes(to.ip())).map(|one| one.port).collect();
+    if ports.contains(&to.port()) {
+        return Ok(());
+    }
+    ports.dedup();
+    let (name, port) = (&server.name, to.port());
+    let elsewhere = listeners.iter().find(|one| one.port == port).map(|one| one.address);
+    Err(match (elsewhere, ports.as_slice()) {
+        (Some(address), _) => {
+            format!(
+                "{name} listens at TCP port {port} on {address} only, which nobody else reaches: let it listen on 0.0.0.0"
+            )
+        }
+        (None, []) => format!("nothing in {name} listens at TCP port {port}, nor at any other"),
+        (None, ports) => {
+            let listed: Vec<_> = ports.iter().take(MAX_PORTS).map(u16::to_string).collect();
+            let more = if ports.len() > MAX_PORTS { ", …" } else { "" };
+            format!("nothing in {name} listens at TCP port {port}; it listens at {}{more}", listed.join(", "))
+        }
+    })
+}
+
+/// The series of probes that nothing was heard of.
+fn key(question: &Question, client: &Container, server: Option<&Server>) -> Key {
+    let (measure, port) = match question {
+        Question::Echo { .. } => (Measure::Ping, String::new()),
+        Question::Connect { to } => (Measure::Syn, to.port().to_string()),
+        Question::Lookup { resolver, .. } => (Measure::Dns, resolver.port().to_string()),
+    };
+    let name = match (server, question.to()) {
+        (Some(server), _) => server.name.clone(),
+        (None, address) if address == DOCKER_DNS => "docker-dns".to_owned(),
+        (None, address) => address.to_string(),
+    };
+    let network = server.and_then(|server| server.network.as_ref()).map_or("", |network| network.name.as_str());
+    let service = server.and_then(|server| server.container.as_ref());
+    Key {
+        client: party(&client.name, Some(client)),
+        server: party(&name, service.map(AsRef::as_ref)),
+        port: port.into(),
+        network: network.into(),
+        measure,
+    }
+}
+
+fn party(name: &str, container: Option<&Container>) -> Party {
+    let alone = Party::alone(name);
+    match container.and_then(|container| container.compose.as_ref()) {
+        Some((project, service)) => Party { service: format!("{project}/{service}").into(), ..alone },
+        None => alone,
+    }
+}

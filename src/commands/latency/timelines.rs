@@ -1,0 +1,28 @@
+//! When it was: a heat map's data for each measure.
+
+use crate::latency::{Measure, Timeline};
+use crate::time::Timestamp;
+
+/// A timeline of each measure.
+#[derive(Clone, Debug, Default)]
+pub(in crate::commands) struct Timelines([Timeline; Measure::ALL.len()]);
+
+impl Timelines {
+    /// Counts a time in nanoseconds, which ended at `at`.
+    pub fn record(&mut self, measure: Measure, at: Timestamp, nanos: u64) {
+        if let Some(timeline) = self.0.get_mut(measure.position()) {
+            timeline.record(at, nanos);
+        }
+    }
+
+    /// Counts a request that was sent at `at` and not answered.
+    pub fn unanswered(&mut self, measure: Measure, at: Timestamp) {
+        if let Some(timeline) = self.0.get_mut(measure.position()) {
+            timeline.unanswered(at);
+        }
+    }
+
+    pub fn of(&self, measure: Measure) -> Option<&Timeline> {
+        self.0.get(measure.position())
+    }
+}

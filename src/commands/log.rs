@@ -1,0 +1,50 @@
+//! Where the events of a replay go: joined, named, told.
+
+use super::facts::Facts;
+use super::output::Output;
+use crate::join::{Joiner, Told};
+use crate::time::Timestamp;
+use crate::track::{Event, Sink};
+
+/// Where events go.
+pub(super) struct Log {
+    pub output: Output,
+    /// There once a second tap was seen that may have seen the same. Until then nothing is held back or copied.
+    pub joiner: Option<Joiner>,
+    pub facts: Facts,
+    /// Only what passes a filter is followed, but for what is aside.
+    pub is_filtered: bool,
+}
+
+impl Log {
+    /// Tells what is due at `now`.
+    pub fn tell_due(&mut self, now: Timestamp) {
+        let Some(joiner) = &mut self.joiner else { return };
+        while let Some(told) = joiner.pop(now, &self.facts.known(&self.output.namer)) {
+            self.facts.tell(&told, &mut self.output, self.is_filtered);
+        }
+    }
+
+    /// Somebody is called otherwise from `now` on: what was before is told first.
+    pub fn rename(&mut self, now: Timestamp) {
+        self.tell_due(now);
+        self.facts.pass(now, &mut self.output.namer);
+    }
+
+    /// Tells what is left.
+    pub fn tell_rest(&mut self) {
+        let Some(joiner) = &mut self.joiner else { return };
+        while let Some(told) = joiner.pop_any(&self.facts.known(&self.output.namer)) {
+            self.facts.tell(&told, &mut self.output, self.is_filtered);
+        }
+    }
+}
+
+impl Sink for Log {
+    fn event(&mut self, event: Event<'_>) {
+        match &mut self.joiner {
+            Some(joiner) => joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer)),
+            None => self.facts.tell(&Told::alone(event), &mut self.output, self.is_filtered),
+        }
+    }
+}
