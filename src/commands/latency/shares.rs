@@ -79,7 +79,9 @@ impl Shares {
             }
         }
         sum.ways.sort_by_key(|way| std::cmp::Reverse(way.exchanges));
-        let slowest = sum.slowest.map(|way| way.breakdown(Of::Slowest));
+        // Of one alone, it is the mean.
+        let several = sum.ways.iter().map(|way| way.exchanges).sum::<u64>() > 1;
+        let slowest = sum.slowest.filter(|_| several).map(|way| way.breakdown(Of::Slowest));
         sum.ways.iter().map(|way| way.breakdown(Of::Mean(way.exchanges))).chain(slowest).collect()
     }
 }
