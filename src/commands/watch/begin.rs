@@ -62,7 +62,7 @@ impl Watching {
         if is_awaited {
             self.messages.say(&format!("{why}. Waiting for it."));
         } else if self.plan.every_bridge {
-            return Err(self.refuse(&format!("{why}. Without Docker, name an interface: bridgetap watch if:eth0")));
+            return Err(self.refuse(&format!("{why}. Without Docker, name an interface: if:eth0")));
         } else {
             self.messages.say(&format!("{why}. Going on with addresses instead of names."));
         }
@@ -84,7 +84,7 @@ impl Watching {
         self.look_at_interfaces();
         self.know_bridges(directory);
         if self.taps.is_empty() && self.plan.every_bridge && !self.plan.waits {
-            return Err(self.refuse("there is no Docker bridge to watch; name an interface: bridgetap watch if:eth0"));
+            return Err(self.refuse("there is no Docker bridge; name an interface: if:eth0"));
         }
         self.keep_names(directory);
         self.keep_sockets();
