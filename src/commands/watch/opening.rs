@@ -249,9 +249,12 @@ impl Watching {
     fn options(&self, content: Content, ring: usize) -> LiveOptions {
         match content {
             Content::All => LiveOptions { ring_bytes: self.ring.unwrap_or(ring), ..self.options.clone() },
-            Content::Lookups => {
-                LiveOptions { ring_bytes: LOOKUPS_RING, filter: Some(LOOKUPS.to_owned()), ..self.options.clone() }
-            }
+            Content::Lookups => LiveOptions {
+                // Who probes sends as many as they like, and has one container or two.
+                ring_bytes: if self.probing.is_some() { ring } else { LOOKUPS_RING },
+                filter: Some(LOOKUPS.to_owned()),
+                ..self.options.clone()
+            },
             // The headers tell who the client is; the rest is seen on the bridge.
             Content::Published => LiveOptions {
                 ring_bytes: PUBLISHED_RING,
