@@ -10,11 +10,14 @@ use super::input::Pair;
 use super::probes::Probes;
 use crate::capture::Namespace;
 use crate::cli;
+use crate::commands::missing::ambiguous;
+use crate::commands::targets::{Kind, Target, Unresolved};
 use crate::decode::dns::DOCKER_DNS;
 use crate::docker::{self, Container, ContainerId, DaemonConfig, Directory, Lookup, Network};
 use crate::host::container_of;
 use crate::latency::{Key, Measure, Party};
 use crate::probe::{self, Event, Plan, ProbeError, Prober, Question};
+use crate::render::units::Count;
 
 /// How long the daemon may take to say what there is.
 const ASKING: Duration = Duration::from_secs(10);
@@ -38,6 +41,8 @@ pub(in crate::commands) struct Probing {
     probes: Arc<Probes>,
     /// Every place on the way is to be seen.
     hops: bool,
+    /// What is sent, from whom to whom and how often.
+    described: String,
 }
 
 impl Probing {
@@ -49,6 +54,7 @@ impl Probing {
         let namespace = namespace(&client)?.path().to_owned();
         let server = pair.server.as_deref().map(|server| Server::find(server, &client, &directory)).transpose()?;
         let question = question(arguments, &client, server.as_ref(), &directory)?;
+        check_way(question.to(), &client)?;
         if let (Question::Connect { to }, Some(container)) =
             (&question, server.as_ref().and_then(|server| server.container.as_ref()))
         {
@@ -59,8 +65,14 @@ impl Probing {
         plan.check().map_err(|error| error.to_string())?;
         let key = key(&plan.question, &client, server.as_ref());
         let Server { container: server, network, .. } = server.unwrap_or_default();
+        let described = described(&plan, &key);
         let probes = Arc::new(Probes::new(key, count));
-        Ok(Self { client, server, network, namespace, plan, probes, hops: arguments.table.hops })
+        Ok(Self { client, server, network, namespace, plan, probes, hops: arguments.table.hops, described })
+    }
+
+    /// `sending 1000 pings from web to api (172.18.0.2), one every 10ms`.
+    pub fn described(&self) -> &str {
+        &self.described
     }
 
     pub fn probes(&self) -> Arc<Probes> {
@@ -115,17 +127,36 @@ impl Server {
     }
 }
 
-/// A running container by its name or id.
-fn container(name: &str, directory: &Directory) -> Result<Arc<Container>, String> {
-    let name = name.strip_prefix("container:").unwrap_or(name);
-    match directory.find_container(name) {
+/// A running container by its name or id, or the one of a Compose service.
+fn container(typed: &str, directory: &Directory) -> Result<Arc<Container>, String> {
+    let name = Target::read(typed)?.name;
+    match directory.find_container(&name) {
         Lookup::Found(container) => Ok(container),
         Lookup::Ambiguous(several) => Err(format!("{name} could be {}: write more of its id", several.join(" or "))),
-        Lookup::NotFound { nearest: Some(nearest) } => {
-            Err(format!("{name}: no container of that name runs; did you mean {nearest}?"))
-        }
-        Lookup::NotFound { nearest: None } => {
-            Err(format!("{name}: no container of that name runs; docker ps lists those that do"))
+        Lookup::NotFound { nearest } => of_service(typed, directory)?.ok_or_else(|| match nearest {
+            _ if directory.network_by_name(&name).is_some() => {
+                format!("{name} is a network, and probes go from one container to another: name one that is on it")
+            }
+            Some(nearest) => format!("{name}: no container of that name runs; did you mean {nearest}?"),
+            None => format!("{name}: no container of that name runs; docker ps lists those that do"),
+        }),
+    }
+}
+
+/// The container of a Compose service; which of several is meant, only the user knows.
+fn of_service(typed: &str, directory: &Directory) -> Result<Option<Arc<Container>>, String> {
+    let target = Target { kind: Some(Kind::Service), ..Target::read(typed)? };
+    let service = match target.resolve(directory, &[]) {
+        Ok(service) => service,
+        Err(Unresolved::Missing) => return Ok(None),
+        Err(Unresolved::Ambiguous(forms)) => return Err(ambiguous(typed, &forms)),
+    };
+    let of_it: Vec<_> = directory.containers().filter(|container| service.is_service_of(container)).collect();
+    match of_it.as_slice() {
+        [only] => Ok(Some(Arc::clone(only))),
+        several => {
+            let names: Vec<_> = several.iter().map(|container| container.name.as_str()).collect();
+            Err(format!("{typed} has {} containers: name one of {}", several.len(), names.join(", ")))
         }
     }
 }
@@ -199,6 +230,20 @@ fn process_of(id: &ContainerId) -> Option<u32> {
     })
 }
 
+/// Whether it is seen on its way: what a container sends to itself passes its `lo`, where only lookups are watched if it
+/// has other interfaces.
+fn check_way(to: IpAddr, client: &Container) -> Result<(), String> {
+    let mut addresses = client.endpoints.iter().flat_map(|endpoint| &endpoint.addresses).peekable();
+    let is_connected = addresses.peek().is_some();
+    if to != DOCKER_DNS && is_connected && (to.is_loopback() || addresses.any(|own| *own == to)) {
+        return Err(format!(
+            "{to} is {} itself: what it sends to itself passes none of its interfaces; name another container",
+            client.name
+        ));
+    }
+    Ok(())
+}
+
 /// Whether anybody listens there: a thousand refusals say no more than this does.
 fn check_port(to: SocketAddr, server: &Container) -> Result<(), String> {
     let listeners = namespace(server)?;
@@ -223,6 +268,20 @@ fn check_port(to: SocketAddr, server: &Container) -> Result<(), String> {
             format!("nothing in {name} listens at TCP port {port}; it listens at {}{more}", listed.join(", "))
         }
     })
+}
+
+/// What is sent, from whom to whom and how often.
+fn described(plan: &Plan, key: &Key) -> String {
+    let (sending, one, of) = match &plan.question {
+        Question::Echo { .. } => ("sending", "ping", String::new()),
+        Question::Connect { .. } => ("opening", "TCP connection", String::new()),
+        Question::Lookup { name, .. } => ("sending", "lookup", format!(" of {name}")),
+    };
+    let what = plan.count.map_or_else(|| format!("{one}s"), |count| Count(count, one).to_string());
+    let address = plan.question.to().to_string();
+    let server = if key.server.name() == address { address } else { format!("{} ({address})", key.server.name()) };
+    let port = if key.port.is_empty() { String::new() } else { format!(" port {}", key.port) };
+    format!("{sending} {what}{of} from {} to {server}{port}, one every {:?}", key.client.name(), plan.interval)
 }
 
 /// The series of probes that nothing was heard of.
@@ -255,3 +314,7 @@ fn party(name: &str, container: Option<&Container>) -> Party {
         None => alone,
     }
 }
+
+#[cfg(test)]
+#[path = "probing_tests.rs"]
+mod tests;

@@ -17,6 +17,10 @@ const NAMED: usize = 4;
 impl Watching {
     /// `watching my_bridge (br-0a1b2c3d4e5f), and the lookups of 2 containers; Ctrl-C ends`.
     pub(super) fn what_is_watched(&self, directory: &Directory) -> String {
+        // Who probes wants to know what is sent; where that is watched is no choice of theirs.
+        if let Some(probing) = &self.probing {
+            return format!("{}; Ctrl-C ends", probing.described());
+        }
         let (mut watched, mut awaited) = (Vec::new(), Vec::new());
         for (index, entry) in self.plan.entries.iter().enumerate() {
             match &entry.subject {
