@@ -53,20 +53,20 @@ impl Input {
                 file.display(),
                 other.display()
             )),
-            (Some(_), None) if !arguments.interfaces.is_empty() => {
-                Err("-i is about what is on the wire, and a file was named: measure one of them".to_owned())
-            }
-            (Some(_), None) => of_files(files),
+            (Some(file), None) => match live_only(arguments) {
+                Some(flag) => Err(format!("{flag} is about what is on the wire, and {} is a file", file.display())),
+                None => of_files(arguments, files),
+            },
         }
     }
 
-    /// What the table says it is of.
-    pub fn title(&self) -> String {
+    /// What the table says it is of, with the interfaces that were named beside it.
+    pub fn title(&self, interfaces: &[String]) -> String {
         let names = |files: &[PathBuf]| files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
         match self {
             Self::Captures(files) | Self::Logs(files) => names(files).join(", "),
-            Self::Targets(targets) if targets.is_empty() => "Docker's bridges".to_owned(),
-            Self::Targets(targets) => targets.join(", "),
+            Self::Targets(targets) if targets.is_empty() && interfaces.is_empty() => "Docker's bridges".to_owned(),
+            Self::Targets(targets) => [targets, interfaces].concat().join(", "),
             Self::Probe(Pair { client, server: Some(server) }) => format!("{client} → {server}"),
             Self::Probe(Pair { client, server: None }) => format!("{client} → its name server"),
             Self::Runs(before, after) => format!("{} → {}", before.display(), after.display()),
@@ -74,10 +74,37 @@ impl Input {
     }
 }
 
-fn of_files(files: Vec<PathBuf>) -> Result<Input, String> {
+/// A flag that says nothing of a file.
+fn live_only(arguments: &cli::Latency) -> Option<&'static str> {
+    let given = [
+        ("-i", !arguments.interfaces.is_empty()),
+        ("--for", arguments.duration.is_some()),
+        ("--wait", arguments.wait),
+        ("-B", arguments.ring_kib.is_some()),
+        ("-p", arguments.no_promiscuous),
+    ];
+    given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+}
+
+/// A flag that says nothing of an interval log: it is about packets, and there are none.
+fn packets_only(arguments: &cli::Latency) -> Option<&'static str> {
+    let given = [
+        ("--filter", arguments.filter.is_some()),
+        ("-c", arguments.count.is_some()),
+        ("-n", arguments.numeric > 0),
+        ("--hops", arguments.table.hops),
+        ("a filter on events", !arguments.events.flags.is_empty()),
+    ];
+    given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+}
+
+fn of_files(arguments: &cli::Latency, files: Vec<PathBuf>) -> Result<Input, String> {
     let logs = files.iter().filter(|file| is_log(file)).count();
     if logs == files.len() {
-        Ok(Input::Logs(files))
+        match packets_only(arguments) {
+            Some(flag) => Err(format!("{flag} is about packets, and an .hlog file holds only their times")),
+            None => Ok(Input::Logs(files)),
+        }
     } else if logs == 0 {
         Ok(Input::Captures(files))
     } else {

@@ -55,7 +55,7 @@ fn measure(arguments: &cli::Latency, input: Input, outputs: &Outputs, mut stream
     let shared = SharedWriter::new(std::mem::replace(&mut streams.messages.0, Box::new(io::sink())));
     streams.messages = Messages(Box::new(shared.clone()));
     let mut messages = Messages(Box::new(shared));
-    let title = input.title();
+    let title = input.title(&arguments.interfaces);
     let measured = match input {
         Input::Logs(files) => report::of_logs(arguments, &files, &mut messages),
         Input::Captures(files) => of_captures(arguments, files, outputs.want_timelines(), streams),
@@ -128,6 +128,8 @@ fn live(
     let mut measured = take(&slot);
     if let Some((measured, probes)) = measured.as_mut().zip(probes) {
         measured.notes = probes.account(&mut measured.gathered.table);
+    } else if let Some(measured) = measured.as_mut().filter(|measured| measured.totals.counters.packets == 0) {
+        measured.notes.push("no packet came: --probe CLIENT SERVER sends something to measure".to_owned());
     }
     (code, measured)
 }

@@ -89,14 +89,15 @@ impl Probes {
         }
         let counted = |count: u64| if count == 1 { "1 probe".to_owned() } else { format!("{count} probes") };
         let mut said: Vec<_> =
-            state.failures.iter().map(|(failure, count)| format!("{}: {failure}", counted(*count))).collect();
+            state.failures.iter().map(|(failure, count)| format!("{} failed: {failure}", counted(*count))).collect();
         if let Some(summary) = &state.summary {
             if summary.late > 0 {
                 let latest = Took(summary.latest);
                 said.push(format!(
-                    "{} left more than 1 ms late, the latest {latest} late; their times count from when they should \
-                     have left",
-                    counted(summary.late)
+                    "{} of {} left more than 1 ms late, the latest {latest} late, since this machine was busy. Times \
+                     count from when a probe should have left; --hops shows how much of them that was",
+                    summary.late,
+                    counted(summary.sent)
                 ));
             }
             match summary.end {

@@ -14,6 +14,7 @@ use crate::latency::files::{LogReader, write_csv, write_json};
 use crate::latency::{By, Key, Measure, Party, Series};
 use crate::render::latency::{Breakdown, Of, Report, Share, Spent, write_chart, write_table};
 use crate::render::summary::Totals;
+use crate::render::units::Count;
 use crate::render::{JsonWriter, Layout};
 
 /// As many series have a bar chart each, unless --bars asks for all.
@@ -31,12 +32,17 @@ pub(super) fn of_logs(arguments: &cli::Latency, files: &[PathBuf], messages: &mu
             code = ExitCode::FAILURE;
         }
     }
-    (code, Some(Measured { gathered, totals: Totals::default(), notes: Vec::new() }))
+    // Of what could not be read at all, an empty table says no more.
+    let nothing = code == ExitCode::FAILURE && gathered.table.is_empty();
+    (code, (!nothing).then(|| Measured { gathered, totals: Totals::default(), notes: Vec::new() }))
 }
 
 /// Adds the series of an interval log.
 pub(super) fn read_log(file: &Path, measures: &[Measure], gathered: &mut Gathered) -> Result<(), String> {
-    let opened = File::open(file).map_err(|error| error.to_string())?;
+    let opened = File::open(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        _ => error.to_string(),
+    })?;
     let mut input = BufReader::new(opened);
     let mut reader = LogReader::new(&mut input);
     while let Some(interval) = reader.next_interval().map_err(|error| error.to_string())? {
@@ -84,10 +90,13 @@ pub(super) fn tell(
         JsonWriter::new(&mut out).object(&Ending::new(measured))?;
         return out.flush();
     }
-    let report = report(measured, title, by, series);
+    let report = report(arguments, measured, title, by, series);
     write_table(&report, layout, &mut out)?;
-    let least = if arguments.table.bars { 1 } else { CHARTED };
-    let charted: Vec<_> = report.series.iter().filter(|series| series.counted.requests() >= least).collect();
+    let is_charted = |series: &&Series<'_>| match arguments.table.bars {
+        true => series.counted.requests() > 0,
+        false => series.counted.times.count() >= CHARTED,
+    };
+    let charted: Vec<_> = report.series.iter().filter(is_charted).collect();
     if arguments.table.bars || report.series.len() <= CHARTS {
         for series in charted {
             writeln!(out)?;
@@ -101,13 +110,39 @@ pub(super) fn tell(
     out.flush()
 }
 
-fn report<'a>(measured: &'a Measured, title: &str, by: By, series: Vec<Series<'a>>) -> Report<'a> {
+fn report<'a>(
+    arguments: &cli::Latency,
+    measured: &'a Measured,
+    title: &str,
+    by: By,
+    series: Vec<Series<'a>>,
+) -> Report<'a> {
     let Gathered { table, shares, .. } = &measured.gathered;
     let breakdown = |series: &Series<'_>| (series.key.clone(), shares.of(by, &series.key));
     let breakdowns: HashMap<_, _> =
         series.iter().map(breakdown).filter(|(_, breakdown)| !breakdown.is_empty()).collect();
-    let notes = notes(measured);
+    let mut notes = notes(measured);
+    notes.extend(dropped(measured, &series));
+    if arguments.table.hops && breakdowns.is_empty() && !series.is_empty() {
+        notes.push(
+            "where the time goes is not known: nothing was seen at two places. Name client, server and network \
+             together, as targets of latency or of record"
+                .to_owned(),
+        );
+    }
     Report { title: title.to_owned(), by, series, merged: table.merged(), breakdowns, notes }
+}
+
+/// What the kernel had no room for may be the answers of what is lost.
+fn dropped(measured: &Measured, series: &[Series<'_>]) -> Option<String> {
+    let dropped = measured.totals.drops.map_or(0, |drops| drops.kernel);
+    let lost = series.iter().any(|series| series.counted.lost() > 0);
+    (dropped > 0 && lost).then(|| {
+        format!(
+            "the kernel dropped {}, unseen: some of what counts as lost may have been answered",
+            Count(dropped, "packet")
+        )
+    })
 }
 
 /// What is in no series, or may be wrong with them.
