@@ -120,14 +120,12 @@ pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> f
 }
 
 /// Where it was seen, in few words, escaped: `eth0 of web` in a container's namespace, a Docker network by its name, else
-/// the interface, as of a veth that a tap of all interfaces saw it at.
+/// the interface.
 pub fn place_name(hop: &Hop, namer: &Namer) -> String {
     let tap = namer.tap(hop.place.tap);
     let interface = namer.interface(hop.place).or_else(|| tap.map(|tap| tap.interface.as_str())).unwrap_or_default();
     match (tap.and_then(|tap| tap.namespace.as_deref()), namer.network(hop.place)) {
         (Some(container), _) => format!("{} of {}", escape(interface), escape(container)),
-        // A tap of all interfaces sees a packet at a bridge and at its veths, which are all of one network.
-        (None, Some(_)) if namer.interface(hop.place).is_some() => escape(interface).into_owned(),
         (None, Some(network)) => escape(network).into_owned(),
         (None, None) if interface.is_empty() => format!("tap {}", hop.place.tap.0),
         (None, None) => escape(interface).into_owned(),

@@ -124,8 +124,7 @@ impl Way {
     fn merge(&mut self, other: &Self) {
         self.exchanges += other.exchanges;
         for (sum, one) in self.stretches.iter_mut().zip(&other.stretches) {
-            sum.spent += one.spent;
-            sum.there = sum.there.zip(one.there).map(|(sum, one)| sum + one);
+            sum.add(one);
         }
     }
 
@@ -145,6 +144,13 @@ impl Way {
     }
 }
 
+impl Stretch {
+    fn add(&mut self, other: &Self) {
+        self.spent += other.spent;
+        self.there = self.there.zip(other.there).map(|(sum, one)| sum + one);
+    }
+}
+
 /// The parts of an exchange, by the names of the taps.
 fn stretches(told: &Told<'_>, since: Timestamp, namer: &Namer) -> Vec<Stretch> {
     let parts = parts(&told.hops);
@@ -157,16 +163,24 @@ fn stretches(told: &Told<'_>, since: Timestamp, namer: &Namer) -> Vec<Stretch> {
         spent: first.began.at - since,
         there: None,
     });
-    before.into_iter().chain(parts.iter().map(|part| stretch(part, namer))).collect()
+    let mut stretches: Vec<_> = before.into_iter().collect();
+    for stretch in parts.iter().map(|part| stretch(part, namer)) {
+        match stretches.last_mut().filter(|last| last.label == stretch.label) {
+            Some(last) => last.add(&stretch),
+            None => stretches.push(stretch),
+        }
+    }
+    stretches
 }
 
 fn stretch(part: &Part, namer: &Namer) -> Stretch {
     match part {
-        Part::Between { near, far, there, .. } => Stretch {
-            label: format!("{} → {}", place_name(near, namer), place_name(far, namer)),
-            spent: part.time(),
-            there: Some(*there),
-        },
+        Part::Between { near, far, there, .. } => {
+            let (near, far) = (place_name(near, namer), place_name(far, namer));
+            // A tap of all interfaces sees a packet at a bridge and at its veths, which are all of one network.
+            let label = if near == far { format!("within {near}") } else { format!("{near} → {far}") };
+            Stretch { label, spent: part.time(), there: Some(*there) }
+        }
         Part::Behind { last, .. } => {
             Stretch { label: format!("behind {}", place_name(last, namer)), spent: part.time(), there: None }
         }
