@@ -1,6 +1,7 @@
 //! The lessons in `docs/lessons/`: each page has its parts, and what it says that the program prints is what it prints.
+//! The latter is so of other documents, too.
 //!
-//! `BLESS=1 cargo test --test lessons` writes the logs in the pages anew; then a person reads what changed.
+//! `BLESS=1 cargo test --test lessons` writes what is printed in the pages anew; then a person reads what changed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 
@@ -18,6 +19,9 @@ const SECTIONS: [&str; 5] = ["What to run", "The log", "What to look for", "Ques
 /// A line that stands for any number of lines of a log.
 const ELISION: &str = "…";
 const FENCE: &str = "```";
+
+/// Documents that are no lessons, and show what commands print of captures.
+const DOCUMENTS: [&str; 2] = ["README.md", "docs/latency.md"];
 
 /// One page.
 struct Page {
@@ -40,6 +44,19 @@ fn pages() -> Vec<Page> {
     pages.sort_by(|a, b| a.name.cmp(&b.name));
     assert!(pages.len() >= 2, "only {} lessons", pages.len());
     pages
+}
+
+/// Those documents.
+fn documents() -> Vec<Page> {
+    let read = |name: &str| {
+        let path = root().join(name);
+        Page { name: name.to_owned(), text: fs::read_to_string(&path).unwrap(), path }
+    };
+    let documents: Vec<_> = DOCUMENTS.into_iter().map(read).collect();
+    for document in &documents {
+        assert!(!document.shown().is_empty(), "{}: shows no command with a capture", document.name);
+    }
+    documents
 }
 
 fn index() -> String {
@@ -110,9 +127,9 @@ fn capture_name(word: &str) -> Option<&str> {
     word.strip_prefix("captures/")?.strip_suffix(".pcapng")
 }
 
-/// Whether a block shows the log of a capture, or what was typed when it was recorded.
+/// Whether a block shows what is printed of a capture, or what was typed when it was recorded.
 fn shows_commands(block: &[&str]) -> bool {
-    let begins = ["$ bridgetap replay ", "$ cat "];
+    let begins = ["$ bridgetap replay ", "$ bridgetap latency ", "$ cat "];
     block.first().is_some_and(|line| begins.iter().any(|begin| line.starts_with(begin)) && line.contains(" captures/"))
 }
 
@@ -215,7 +232,7 @@ fn without_numbers(line: &str) -> String {
 #[test]
 fn the_logs_in_the_pages_are_those_of_the_captures() {
     let mut all_wrong = Vec::new();
-    for page in pages() {
+    for page in pages().into_iter().chain(documents()) {
         let (text, wrong) = page.replayed_anew();
         if bless() {
             fs::write(&page.path, text).unwrap();
