@@ -1,7 +1,7 @@
 //! The files that `-w` asks for, each in the format that its ending says.
 
 use std::collections::HashSet;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,11 @@ impl Outputs {
     pub fn planned(arguments: &cli::Latency, messages: &mut Messages) -> Option<Self> {
         let mut files = Vec::with_capacity(arguments.write.len());
         for path in &arguments.write {
-            match plan(path, arguments.force) {
+            let planned = match files.iter().any(|(other, _)| other == path) {
+                true => Err(format!("{} is named twice", path.display())),
+                false => plan(path, arguments.force),
+            };
+            match planned {
                 Ok(format) => files.push((path.clone(), format)),
                 Err(why) => {
                     messages.say(&why);
@@ -115,12 +119,16 @@ impl Outputs {
             [] => Err("nothing was measured, so there are no percentiles".to_owned()),
             [only] => self.write_percentiles(path, only).map(|()| None),
             several => {
-                let (mut used, mut names) = (HashSet::new(), Vec::with_capacity(several.len()));
+                let (mut used, mut names, mut failed) = (HashSet::new(), Vec::with_capacity(several.len()), Vec::new());
                 for series in several {
                     let name = unused(&mut used, &file_name(path, series, by));
-                    let path = path.with_file_name(&name);
-                    self.write_percentiles(&path, series).map_err(|why| format!("{name}: {why}"))?;
-                    names.push(name);
+                    match self.write_percentiles(&path.with_file_name(&name), series) {
+                        Ok(()) => names.push(name),
+                        Err(why) => failed.push(format!("{name}: {why}")),
+                    }
+                }
+                if !failed.is_empty() {
+                    return Err(failed.join("; "));
                 }
                 Ok(Some(format!("{}: a file for each series: {}", path.display(), names.join(", "))))
             }
@@ -146,8 +154,12 @@ impl Outputs {
             options.create_new(true)
         };
         let mut out = BufWriter::new(options.open(path)?);
-        write(&mut out)?;
-        out.flush()
+        let written = write(&mut out).and_then(|()| out.flush());
+        // Half a file looks like a whole one. What is no plain file, as a pipe, stays.
+        if written.is_err() && path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            let _ = fs::remove_file(path);
+        }
+        written
     }
 }
 
@@ -169,8 +181,15 @@ fn plan(path: &Path, force: bool) -> Result<Format, String> {
             ));
         }
     };
-    if path.exists() && !force {
+    // Also where it is a link to nowhere.
+    if path.symlink_metadata().is_ok() && !force {
         return Err(format!("{name} is there already; --force replaces it"));
+    }
+    if path.is_dir() {
+        return Err(format!("{name} is a folder; name a file"));
+    }
+    if path.exists() && nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_err() {
+        return Err(format!("{name} may not be written to; name another file"));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
@@ -223,4 +242,75 @@ fn unused(used: &mut HashSet<String>, name: &str) -> String {
     let name = names.find(|name| !used.contains(name)).unwrap_or_default();
     used.insert(name.clone());
     format!("{name}.hgrm")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::{Counted, key};
+
+    fn outputs(force: bool) -> Outputs {
+        Outputs { files: Vec::new(), force }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_before_it_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("old.csv"), "old").unwrap();
+        std::fs::create_dir(path("folder.csv")).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("link.csv")).unwrap();
+        let planned = |name: &str, force| {
+            plan(&path(name), force).map_err(|why| why.replace(folder.path().to_str().unwrap(), ""))
+        };
+        for (name, force, expected) in [
+            ("new.hlog", false, Ok(Format::Hlog)),
+            ("NEW.PNG", false, Ok(Format::Png)),
+            ("old.csv", true, Ok(Format::Csv)),
+            ("old.csv", false, Err("/old.csv is there already; --force replaces it")),
+            ("link.csv", false, Err("/link.csv is there already; --force replaces it")),
+            ("folder.csv", true, Err("/folder.csv is a folder; name a file")),
+            ("none/new.csv", false, Err("/none/new.csv: there is no folder /none")),
+        ] {
+            assert_eq!(planned(name, force), expected.map_err(str::to_owned), "{name}");
+        }
+        assert!(planned("new.pcapng", false).unwrap_err().contains("bridgetap record"));
+    }
+
+    #[test]
+    fn half_a_file_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("half.csv");
+        let half = |out: &mut dyn Write| out.write_all(b"half").and_then(|()| Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(outputs(false).create(&path, half).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(!path.exists());
+        std::fs::write(&path, "somebody else's").unwrap();
+        assert_eq!(outputs(false).create(&path, half).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"somebody else's");
+    }
+
+    #[test]
+    fn one_percentile_file_that_is_there_does_not_keep_the_others_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut table = crate::latency::Table::default();
+        for server in ["b/../../b", "c", "d\u{1b}"] {
+            table.record(&key::sample("a", server, "80", Measure::Syn), 1000);
+        }
+        let series = table.series(By::Series, Order::Key);
+        std::fs::write(folder.path().join("run.syn-a-c-80-lab_default.hgrm"), "old").unwrap();
+        let said = outputs(false).write_hgrm(&folder.path().join("run.hgrm"), &series, By::Series).unwrap_err();
+        assert_eq!(said, "run.syn-a-c-80-lab_default.hgrm: is there already; --force replaces it");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let expected = ["b-..-..-b", "c", "d-u-1b"].map(|server| format!("run.syn-a-{server}-80-lab_default.hgrm"));
+        assert_eq!(names, expected);
+        let nothing = [Series {
+            key: key::sample("a", "b", "80", Measure::Syn),
+            counted: std::borrow::Cow::Owned(Counted::default()),
+        }];
+        assert!(outputs(false).write_hgrm(&folder.path().join("run.hgrm"), &nothing, By::Series).is_err());
+    }
 }
