@@ -53,6 +53,21 @@ pub enum EventWants {
     Port(Vec<RangeInclusive<u16>>),
 }
 
+impl EventWants {
+    /// The flag, as it is typed.
+    pub const fn flag(&self) -> &'static str {
+        match self {
+            Self::From(_) => "--from",
+            Self::To(_) => "--to",
+            Self::Between(..) => "--between",
+            Self::Kind(_) => "--kind",
+            Self::Outcome(_) => "--outcome",
+            Self::SlowerThan(_) => "--slower-than",
+            Self::Port(_) => "--port",
+        }
+    }
+}
+
 impl Args for EventFilters {
     fn augment_args(command: Command) -> Command {
         let flag = |name: &'static str, value: &'static str, help: &'static str| {

@@ -10,6 +10,7 @@ mod report;
 mod shares;
 mod sharing;
 mod timelines;
+mod unfit;
 
 use std::io;
 use std::process::ExitCode;
@@ -41,6 +42,9 @@ pub(super) fn run(arguments: &cli::Latency, mut streams: Streams) -> ExitCode {
         Ok(input) => input,
         Err(why) => return refuse(&mut streams.messages, &why),
     };
+    if let Err(why) = unfit::refuse(arguments, &input) {
+        return refuse(&mut streams.messages, &why);
+    }
     let Some(outputs) = Outputs::planned(arguments, &mut streams.messages) else { return ExitCode::from(2) };
     match input {
         Input::Runs(before, after) => compare::run(arguments, &before, &after, streams),

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::capture::write::WriteError;
-use crate::cli::{self, EventWants, Pace};
+use crate::cli::{self, Pace};
 
 /// Why what the user typed is refused, if it is.
 pub(super) fn refusal(arguments: &cli::Replay, files: &[&PathBuf], out_is_terminal: bool) -> Option<String> {
@@ -44,15 +44,7 @@ pub(super) fn refusal(arguments: &cli::Replay, files: &[&PathBuf], out_is_termin
 /// A flag that picks or forms lines of the log, where there is none. Those that only change how it looks (`-n`) are habits
 /// and do no harm.
 fn log_only(output: &cli::Output) -> Option<String> {
-    let event = output.events.flags.first().map(|flag| match flag.wants {
-        EventWants::From(_) => "--from",
-        EventWants::To(_) => "--to",
-        EventWants::Between(..) => "--between",
-        EventWants::Kind(_) => "--kind",
-        EventWants::Outcome(_) => "--outcome",
-        EventWants::SlowerThan(_) => "--slower-than",
-        EventWants::Port(_) => "--port",
-    });
+    let event = output.events.flags.first().map(|flag| flag.wants.flag());
     if let Some(flag) = event {
         return Some(format!(
             "{flag} picks lines of the log, and -w writes packets: pick them with --filter, or add --print"
