@@ -83,8 +83,13 @@ impl Timeline {
 
     /// Counts a request that was sent then, or given up then, and has no time.
     pub fn unanswered(&mut self, at: Timestamp) {
+        self.unanswered_n(at, 1);
+    }
+
+    /// As above, `count` of them.
+    pub fn unanswered_n(&mut self, at: Timestamp, count: u64) {
         if let Some(column) = self.column(at) {
-            column.unanswered = column.unanswered.saturating_add(1);
+            column.unanswered = column.unanswered.saturating_add(count);
         }
     }
 

@@ -32,8 +32,8 @@ use nix::errno::Errno;
 use crate::time::Timestamp;
 
 /// By what a probe is known on the wire. None comes twice while an answer may still be on its way, except ports, which
-/// the kernel gives again when their connection has ended: the probe that was told last has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// the kernel gives again when their connection has ended: packets from [`Probe::sent`] on are the later probe's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
     /// An echo request, and its reply.
     Echo {

@@ -8,7 +8,7 @@ use super::probes::Probes;
 use super::shares::Shares;
 use super::timelines::Timelines;
 use crate::join::Told;
-use crate::latency::{Key, Limits, Measure, Party, Table};
+use crate::latency::{Counted, Key, Limits, Measure, Party, Table};
 use crate::name::{self, Namer};
 use crate::render::line::Line;
 use crate::time::{Timestamp, nanos};
@@ -97,44 +97,18 @@ impl Collector {
         if !measures.is_empty() && !measures.contains(&measurement.measure) {
             return;
         }
-        let mut since = measurement.from.at;
         if let Some(probes) = probes {
-            let Some(intended) = probes.take(&told.event) else { return };
-            measurement.count_from(intended);
-            since = intended;
+            let is_given_up = matches!(measurement.reading, Reading::Unanswered(_));
+            let Some(intended) = probes.find(told, measurement.from.at, is_given_up) else { return };
+            measurement.count_from(intended, told);
         }
         let Some(key) = self.key(told, &measurement, namer) else { return };
-        self.count(&key, &measurement);
-        if self.wanted.hops && measurement.reading.time().is_some() {
-            self.gathered.shares.add(&key, told, since, namer);
+        if let Some(probes) = &self.wanted.probes {
+            probes.are_in(&key);
         }
-    }
-
-    fn count(&mut self, key: &Key, measurement: &Measurement) {
-        let Gathered { table, timelines, span, left_out, .. } = &mut self.gathered;
-        let at = measurement.from.at;
-        let until = measurement.to.map_or(at, |to| to.at);
-        *span = Some(span.map_or((at, until), |(first, latest)| (first.min(at), latest.max(until))));
-        match measurement.reading {
-            Reading::Time(_) if measurement.is_late => table.late(key),
-            Reading::Time(time) => {
-                table.record(key, nanos(time));
-                if self.wanted.timelines {
-                    timelines.record(key.measure, until, nanos(time));
-                }
-            }
-            Reading::Ambiguous(_) => left_out.ambiguous += 1,
-            Reading::AtOnce => left_out.at_once += 1,
-            Reading::SteppedBack => table.stepped_back(key),
-            Reading::Failed => table.failed(key),
-            Reading::Unanswered(count) => {
-                for _ in 0..count {
-                    table.unanswered(key);
-                }
-                if self.wanted.timelines {
-                    timelines.unanswered(key.measure, at);
-                }
-            }
+        self.gathered.count(&key, &measurement, self.wanted.timelines);
+        if self.wanted.hops && measurement.reading.time().is_some() && !measurement.is_late {
+            self.gathered.shares.add(&key, told, measurement.from.at, namer);
         }
     }
 
@@ -178,11 +152,55 @@ impl Collector {
     }
 }
 
+impl Gathered {
+    fn count(&mut self, key: &Key, measurement: &Measurement, timelines: bool) {
+        let at = measurement.from.at;
+        let until = measurement.to.map_or(at, |to| to.at);
+        self.reach(at, until);
+        match measurement.reading {
+            Reading::Ambiguous(_) => self.left_out.ambiguous += 1,
+            Reading::AtOnce => self.left_out.at_once += 1,
+            Reading::Unanswered(count) => {
+                self.lose(key, u64::from(count), 0);
+                if timelines {
+                    self.timelines.unanswered(key.measure, at, count.into());
+                }
+            }
+            // However it was answered, it was counted when it was given up.
+            _ if measurement.is_late => self.table.late(key),
+            Reading::Time(time) => {
+                self.table.record(key, nanos(time));
+                if timelines {
+                    self.timelines.record(key.measure, until, nanos(time));
+                }
+            }
+            Reading::SteppedBack => self.table.stepped_back(key),
+            Reading::Failed => self.table.failed(key),
+        }
+    }
+
+    /// Counts requests that were not answered, and such as failed.
+    pub fn lose(&mut self, key: &Key, unanswered: u64, failed: u64) {
+        if unanswered > 0 || failed > 0 {
+            self.table.add(key, &Counted { unanswered, failed, ..Counted::default() });
+        }
+    }
+
+    /// It is about that time, too.
+    pub fn reach(&mut self, from: Timestamp, until: Timestamp) {
+        self.span = Some(self.span.map_or((from, until), |(first, latest)| (first.min(from), latest.max(until))));
+    }
+}
+
 impl Measurement {
-    /// Counts from when it should have been sent.
-    fn count_from(&mut self, intended: Timestamp) {
+    /// Counts from when it should have been sent until the answer was there: at the place that saw it last, which is the
+    /// client's own interface. The place that is told of may be a bridge on the way.
+    fn count_from(&mut self, intended: Timestamp, told: &Told<'_>) {
+        let seen_last = told.hops.iter().filter_map(|hop| hop.ended).max_by_key(|ended| ended.at);
         if let (Reading::Time(_) | Reading::Ambiguous(_), Some(to)) = (self.reading, self.to) {
+            let to = seen_last.filter(|last| last.at > to.at).unwrap_or(to);
             self.reading = Reading::between(Seen { at: intended, ..self.from }, to);
+            self.to = Some(to);
         }
         self.from.at = intended;
     }

@@ -128,10 +128,13 @@ fn live(
     });
     let measuring = Measuring { collector: Some(Collector::new(wanted)), slot: Arc::clone(&slot), live };
     let purpose = watch::Purpose::Latency(Box::new(measuring), probing.map(Box::new));
-    let code = watch::run(&arguments.watch(targets), purpose, streams);
+    let mut code = watch::run(&arguments.watch(targets), purpose, streams);
     let mut measured = take(&slot);
     if let Some((measured, probes)) = measured.as_mut().zip(probes) {
-        measured.notes = probes.account(&mut measured.gathered.table);
+        measured.notes.extend(probes.account(&mut measured.gathered));
+        if !probes.is_whole() {
+            code = ExitCode::FAILURE;
+        }
     } else if let Some(measured) = measured.as_mut().filter(|measured| measured.totals.counters.packets == 0) {
         measured.notes.push("no packet came: --probe CLIENT SERVER sends something to measure".to_owned());
     }

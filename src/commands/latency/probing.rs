@@ -66,7 +66,8 @@ impl Probing {
         let key = key(&plan.question, &client, server.as_ref());
         let Server { container: server, network, .. } = server.unwrap_or_default();
         let described = described(&plan, &key);
-        let probes = Arc::new(Probes::new(key, count));
+        let addresses = client.endpoints.iter().flat_map(|endpoint| endpoint.addresses.iter().copied()).collect();
+        let probes = Arc::new(Probes::new(addresses, key, count));
         Ok(Self { client, server, network, namespace, plan, probes, hops: arguments.table.hops, described })
     }
 

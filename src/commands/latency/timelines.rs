@@ -15,10 +15,10 @@ impl Timelines {
         }
     }
 
-    /// Counts a request that was sent at `at` and not answered.
-    pub fn unanswered(&mut self, measure: Measure, at: Timestamp) {
+    /// Counts requests that were sent at `at` and not answered.
+    pub fn unanswered(&mut self, measure: Measure, at: Timestamp, count: u64) {
         if let Some(timeline) = self.0.get_mut(measure.position()) {
-            timeline.unanswered(at);
+            timeline.unanswered_n(at, count);
         }
     }
 
