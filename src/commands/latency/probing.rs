@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ impl Probing {
         {
             check_port(*to, container)?;
         }
+        check_way(&question, &client)?;
         let count = arguments.count;
         let plan = Plan { question, count, interval: arguments.probing.interval, patience: PATIENCE };
         plan.check().map_err(|error| error.to_string())?;
@@ -132,7 +134,7 @@ impl Server {
 fn container(typed: &str, directory: &Directory) -> Result<Arc<Container>, String> {
     let name = Target::read(typed)?.name;
     match directory.find_container(&name) {
-        Lookup::Found(container) => Ok(container),
+        Lookup::Found(container) => Ok(owner(container, directory)),
         Lookup::Ambiguous(several) => Err(format!("{name} could be {}: write more of its id", several.join(" or "))),
         Lookup::NotFound { nearest } => of_service(typed, directory)?.ok_or_else(|| match nearest {
             _ if directory.network_by_name(&name).is_some() => {
@@ -162,6 +164,20 @@ fn of_service(typed: &str, directory: &Directory) -> Result<Option<Arc<Container
     }
 }
 
+/// The container whose network another one shares (`--network container:NAME`), which has none of its own; else itself.
+fn owner(container: Arc<Container>, directory: &Directory) -> Arc<Container> {
+    let inode = |container: &Container| {
+        let found = fs::metadata(container.namespace.as_ref()?).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    if !container.endpoints.is_empty() {
+        return container;
+    }
+    let Some(own) = inode(&container) else { return container };
+    let mut others = directory.containers().filter(|other| !other.endpoints.is_empty());
+    others.find(|other| inode(other) == Some(own)).cloned().unwrap_or(container)
+}
+
 fn namespace(container: &Container) -> Result<Namespace, String> {
     let path = container.namespace.as_ref().ok_or_else(|| {
         format!("{}: its network namespace is not on this machine; run bridgetap where it runs", container.name)
@@ -175,12 +191,28 @@ fn no_common_network(client: &Container, server: &Container, directory: &Directo
         names.map(|network| network.name.clone()).collect::<Vec<_>>().join(", ")
     };
     let (mine, theirs) = (networks(client), networks(server));
-    let theirs_first = theirs.split(", ").next().unwrap_or_default();
+    // Nobody can be connected to the host's network, where no container has an address.
+    let mut joinable = server.endpoints.iter().filter(|endpoint| !endpoint.addresses.is_empty());
+    let joinable = joinable.find_map(|endpoint| directory.network(&endpoint.network)).map(|network| &network.name);
     let (client, server) = (&client.name, &server.name);
+    let or = joinable.map_or_else(String::new, |network| format!(", or: docker network connect {network} {client}"));
     format!(
         "{client} ({mine}) and {server} ({theirs}) have no network in common with an address of their own; name an \
-         address instead of {server}, or: docker network connect {theirs_first} {client}"
+         address instead of {server}{or}"
     )
+}
+
+/// What a container asks itself passes no interface that is tapped: all of it would look lost.
+fn check_way(question: &Question, client: &Container) -> Result<(), String> {
+    let to = question.to();
+    let is_own = client.endpoints.iter().any(|endpoint| endpoint.addresses.contains(&to));
+    if !is_own && (!to.is_loopback() || matches!(question, Question::Lookup { .. })) {
+        return Ok(());
+    }
+    Err(format!(
+        "{to} is {0} itself, and what {0} asks itself stays on its loopback: name another container",
+        client.name
+    ))
 }
 
 /// What each probe asks.
@@ -257,9 +289,15 @@ fn check_port(to: SocketAddr, server: &Container) -> Result<(), String> {
     let (name, port) = (&server.name, to.port());
     let elsewhere = listeners.iter().find(|one| one.port == port).map(|one| one.address);
     Err(match (elsewhere, ports.as_slice()) {
-        (Some(address), _) => {
+        (Some(address), _) if address.is_loopback() => {
             format!(
                 "{name} listens at TCP port {port} on {address} only, which nobody else reaches: let it listen on 0.0.0.0"
+            )
+        }
+        (Some(address), _) => {
+            let asked = to.ip();
+            format!(
+                "{name} listens at TCP port {port} on {address} only, not on {asked}: let it listen on all addresses"
             )
         }
         (None, []) => format!("nothing in {name} listens at TCP port {port}, nor at any other"),
