@@ -35,6 +35,9 @@ use crate::render::summary::Totals;
 
 /// The table on a terminal is drawn again so often.
 const REDRAW: Duration = Duration::from_millis(500);
+/// Then it is left alone for so many times as long as drawing took, since no events are taken meanwhile: a hundred
+/// thousand series may take longer than the time between two.
+const RESPITE: u32 = 10;
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Latency, mut streams: Streams) -> ExitCode {
@@ -74,7 +77,9 @@ fn measure(arguments: &cli::Latency, input: Input, outputs: &Outputs, mut stream
         // These were taken care of.
         Input::Runs(..) => return ExitCode::FAILURE,
     };
-    let (code, Some(measured)) = measured else { return ExitCode::FAILURE };
+    let (code, measured) = measured;
+    // It could not begin.
+    let Some(measured) = measured else { return code };
     let told = report::tell(arguments, &measured, &title, layout, &mut *out);
     let told = super::output::ended(told, &mut messages);
     let written = outputs.write(arguments, &measured, &title, &mut messages);
@@ -121,7 +126,7 @@ fn live(
         bar: Bar::new(&mut streams.messages),
         title: title.to_owned(),
         began: monotonic(),
-        drawn: None,
+        due: monotonic(),
         by: arguments.table.by.into(),
         order: arguments.table.sort.into(),
         layout: plain_layout(arguments.color, true),
@@ -132,6 +137,12 @@ fn live(
     let mut measured = take(&slot);
     if let Some((measured, probes)) = measured.as_mut().zip(probes) {
         measured.notes.extend(probes.account(&mut measured.gathered));
+        let dropped = measured.totals.drops.map_or(0, |drops| drops.kernel);
+        if dropped > 0 {
+            measured.notes.push(format!(
+                "{dropped} packets were dropped by the kernel before they were seen: probes may count as lost for it"
+            ));
+        }
         if !probes.is_whole() {
             code = ExitCode::FAILURE;
         }
@@ -185,7 +196,12 @@ impl Measuring {
             live.bar.clear();
         }
         let Some(collector) = self.collector.take() else { return };
-        let measured = Measured { gathered: collector.into_gathered(), totals: totals.clone(), notes: Vec::new() };
+        let mut totals = totals.clone();
+        // The totals are shown in a table only, and in the words of a log.
+        let lost = std::mem::take(&mut totals.events_lost);
+        let lost = (lost > 0).then(|| format!("{lost} events came too fast, and were not measured"));
+        let gathered = collector.into_gathered();
+        let measured = Measured { gathered, totals, notes: lost.into_iter().collect() };
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
     }
 }
@@ -195,7 +211,8 @@ struct Live {
     bar: Bar,
     title: String,
     began: Instant,
-    drawn: Option<Instant>,
+    /// When it is to be drawn next.
+    due: Instant,
     by: By,
     order: Order,
     layout: Layout,
@@ -204,10 +221,9 @@ struct Live {
 impl Live {
     fn show(&mut self, gathered: &Gathered) {
         let now = monotonic();
-        if self.drawn.is_some_and(|drawn| now.duration_since(drawn) < REDRAW) {
+        if now < self.due {
             return;
         }
-        self.drawn = Some(now);
         let report = Report {
             title: self.title.clone(),
             by: self.by,
@@ -223,6 +239,8 @@ impl Live {
         let layout = Layout { width, ..self.layout };
         let lines = live_lines(&report, now.duration_since(self.began), layout, height);
         self.bar.show(lines.join("\n"));
+        let drawn = monotonic();
+        self.due = drawn + REDRAW.max(drawn.duration_since(now) * RESPITE);
     }
 }
 
