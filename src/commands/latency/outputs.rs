@@ -219,7 +219,7 @@ fn chart<'a>(measured: &'a Measured, title: &str, by: By, series: &'a [Series<'a
         let timeline = measured.gathered.timelines.of(measure)?;
         (!curves.is_empty()).then_some(Panel { measure, curves, timeline })
     };
-    let panels = Measure::ALL.into_iter().filter_map(panel).collect();
+    let panels = Measure::ALL.into_iter().chain([Measure::Other]).filter_map(panel).collect();
     Chart { title: title.to_owned(), zone: TimeZone::system(), panels }
 }
 
@@ -246,8 +246,10 @@ fn unused(used: &mut HashSet<String>, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::collector::{Collector, Wanted};
     use super::*;
-    use crate::latency::{Counted, key};
+    use crate::latency::{Counted, Limits, key};
+    use crate::render::summary::Totals;
 
     fn outputs(force: bool) -> Outputs {
         Outputs { files: Vec::new(), force }
@@ -275,6 +277,19 @@ mod tests {
             assert_eq!(planned(name, force), expected.map_err(str::to_owned), "{name}");
         }
         assert!(planned("new.pcapng", false).unwrap_err().contains("bridgetap record"));
+    }
+
+    #[test]
+    fn what_another_program_measured_is_drawn_without_its_times_of_day() {
+        let wanted =
+            Wanted { measures: Vec::new(), limits: Limits::default(), hops: false, timelines: true, probes: None };
+        let gathered = Collector::new(wanted).into_gathered();
+        let mut measured = Measured { gathered, totals: Totals::default(), notes: Vec::new() };
+        measured.gathered.table.record(&key::sample("their tag", "", "", Measure::Other), 1000);
+        let series = measured.gathered.table.series(By::Series, Order::Count);
+        let chart = chart(&measured, "theirs", By::Series, &series);
+        assert_eq!(chart.panels.iter().map(|panel| panel.measure).collect::<Vec<_>>(), [Measure::Other]);
+        assert!(chart::svg(&chart).unwrap().contains("measured by another program"));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use crate::latency::{Measure, Timeline};
 use crate::time::Timestamp;
 
-/// A timeline of each measure.
+/// A timeline of each measure; the last is of what another program measured, which is always empty.
 #[derive(Clone, Debug, Default)]
-pub(in crate::commands) struct Timelines([Timeline; Measure::ALL.len()]);
+pub(in crate::commands) struct Timelines([Timeline; Measure::ALL.len() + 1]);
 
 impl Timelines {
     /// Counts a time in nanoseconds, which ended at `at`.
