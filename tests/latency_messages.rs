@@ -21,7 +21,8 @@ const VISITS: &str = "captures/nginx-flask-redis.pcapng";
 fn a_flag_that_says_nothing_of_a_file_is_refused() {
     for flags in [&["--for", "3s"][..], &["--wait"], &["-B", "1024"], &["-p"], &["-i", "lo"]] {
         let (code, out, said) = latency(&[&[PINGS], flags].concat());
-        let expected = format!("bridgetap: {} is about what is on the wire, and {PINGS} is a file\n", flags[0]);
+        let why = "it is about what is on the wire, and a file was named: leave it out";
+        let expected = format!("bridgetap: {}: {why}\n", flags[0]);
         assert_eq!((code, out.as_str(), said), (2, "", expected));
     }
 }
@@ -34,10 +35,11 @@ fn a_flag_about_packets_is_refused_for_times() {
         (&["-c", "3"], "-c"),
         (&["-n"], "-n"),
         (&["--hops"], "--hops"),
-        (&["--from", "web"], "a filter on events"),
+        (&["--from", "web"], "--from"),
     ] {
         let (code, out, said) = latency(&[&[log], flags].concat());
-        let expected = format!("bridgetap: {named} is about packets, and an .hlog file holds only their times\n");
+        let why = "a .hlog has no packets, only what was counted of them: give it when they are measured";
+        let expected = format!("bridgetap: {named}: {why}\n");
         assert_eq!((code, out.as_str(), said), (2, "", expected));
     }
 }

@@ -53,10 +53,7 @@ impl Input {
                 file.display(),
                 other.display()
             )),
-            (Some(file), None) => match live_only(arguments) {
-                Some(flag) => Err(format!("{flag} is about what is on the wire, and {} is a file", file.display())),
-                None => of_files(arguments, files),
-            },
+            (Some(_), None) => of_files(files),
         }
     }
 
@@ -74,37 +71,10 @@ impl Input {
     }
 }
 
-/// A flag that says nothing of a file.
-fn live_only(arguments: &cli::Latency) -> Option<&'static str> {
-    let given = [
-        ("-i", !arguments.interfaces.is_empty()),
-        ("--for", arguments.duration.is_some()),
-        ("--wait", arguments.wait),
-        ("-B", arguments.ring_kib.is_some()),
-        ("-p", arguments.no_promiscuous),
-    ];
-    given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
-}
-
-/// A flag that says nothing of an interval log: it is about packets, and there are none.
-fn packets_only(arguments: &cli::Latency) -> Option<&'static str> {
-    let given = [
-        ("--filter", arguments.filter.is_some()),
-        ("-c", arguments.count.is_some()),
-        ("-n", arguments.numeric > 0),
-        ("--hops", arguments.table.hops),
-        ("a filter on events", !arguments.events.flags.is_empty()),
-    ];
-    given.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
-}
-
-fn of_files(arguments: &cli::Latency, files: Vec<PathBuf>) -> Result<Input, String> {
+fn of_files(files: Vec<PathBuf>) -> Result<Input, String> {
     let logs = files.iter().filter(|file| is_log(file)).count();
     if logs == files.len() {
-        match packets_only(arguments) {
-            Some(flag) => Err(format!("{flag} is about packets, and an .hlog file holds only their times")),
-            None => Ok(Input::Logs(files)),
-        }
+        Ok(Input::Logs(files))
     } else if logs == 0 {
         Ok(Input::Captures(files))
     } else {

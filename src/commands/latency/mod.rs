@@ -137,12 +137,6 @@ fn live(
     let mut measured = take(&slot);
     if let Some((measured, probes)) = measured.as_mut().zip(probes) {
         measured.notes.extend(probes.account(&mut measured.gathered));
-        let dropped = measured.totals.drops.map_or(0, |drops| drops.kernel);
-        if dropped > 0 {
-            measured.notes.push(format!(
-                "{dropped} packets were dropped by the kernel before they were seen: probes may count as lost for it"
-            ));
-        }
         if !probes.is_whole() {
             code = ExitCode::FAILURE;
         }

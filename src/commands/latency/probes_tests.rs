@@ -204,7 +204,7 @@ fn the_end_is_not_before_all_were_sent() {
     let said = probes.account(&mut gathered);
     assert_eq!(
         said,
-        ["1 probe: unreachable", "1 probe: too many connections under way", "1 probe: more than 10 s late"]
+        ["1 probe failed: unreachable", "1 probe failed: too many connections under way", "1 probe failed: more than 10 s late"]
     );
     assert_eq!(counted(&gathered), [("a b".to_owned(), vec![], 0, 0, 3)], "nothing was heard of any");
     probes.told(&News::Done(Summary::default()));
@@ -217,7 +217,7 @@ fn one_that_only_waited_too_long_is_unanswered() {
     sends(&probes, 0, Mark::Port(1), 0);
     probes.told(&News::Failed { number: 0, failure: Failure::TimedOut });
     let mut gathered = collector(Arc::new(super::Probes::new(Vec::new(), key(Measure::Syn), None))).into_gathered();
-    assert_eq!(probes.account(&mut gathered), ["1 probe: timed out"]);
+    assert_eq!(probes.account(&mut gathered), ["1 probe failed: timed out"]);
     assert_eq!(counted(&gathered), [("a b".to_owned(), vec![], 1, 0, 0)]);
     assert_eq!(gathered.span, Some((at(0), at(0))));
 }

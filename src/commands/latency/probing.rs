@@ -61,7 +61,6 @@ impl Probing {
         {
             check_port(*to, container)?;
         }
-        check_way(&question, &client)?;
         let count = arguments.count;
         let plan = Plan { question, count, interval: arguments.probing.interval, patience: PATIENCE };
         plan.check().map_err(|error| error.to_string())?;
@@ -202,19 +201,6 @@ fn no_common_network(client: &Container, server: &Container, directory: &Directo
     )
 }
 
-/// What a container asks itself passes no interface that is tapped: all of it would look lost.
-fn check_way(question: &Question, client: &Container) -> Result<(), String> {
-    let to = question.to();
-    let is_own = client.endpoints.iter().any(|endpoint| endpoint.addresses.contains(&to));
-    if !is_own && (!to.is_loopback() || matches!(question, Question::Lookup { .. })) {
-        return Ok(());
-    }
-    Err(format!(
-        "{to} is {0} itself, and what {0} asks itself stays on its loopback: name another container",
-        client.name
-    ))
-}
-
 /// What each probe asks.
 fn question(
     arguments: &cli::Latency,
@@ -270,7 +256,7 @@ fn check_way(to: IpAddr, client: &Container) -> Result<(), String> {
     let is_connected = addresses.peek().is_some();
     if to != DOCKER_DNS && is_connected && (to.is_loopback() || addresses.any(|own| *own == to)) {
         return Err(format!(
-            "{to} is {} itself: what it sends to itself passes none of its interfaces; name another container",
+            "{to} is {0} itself, and what {0} asks itself passes none of its interfaces: name another container",
             client.name
         ));
     }

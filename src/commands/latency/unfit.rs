@@ -52,6 +52,7 @@ fn of_names(arguments: &Latency) -> Option<&'static str> {
 /// A flag that says how or how long something live is watched.
 fn of_wire(arguments: &Latency) -> Option<&'static str> {
     let flags = [
+        (!arguments.interfaces.is_empty(), "-i"),
         (arguments.duration.is_some(), "--for"),
         (arguments.wait, "--wait"),
         (arguments.ring_kib.is_some(), "-B"),
@@ -90,6 +91,7 @@ mod tests {
             ("run.hlog --hops", "--hops"),
             ("run.hlog --for 1s", "--for"),
             ("--compare run.pcap run.hlog --port 80", "--port"),
+            ("run.pcap -i eth0", "-i"),
             ("run.pcap --for 1s", "--for"),
             ("run.pcap --wait", "--wait"),
             ("run.pcap -B 64", "-B"),
