@@ -30,8 +30,8 @@ pub(super) struct Facts {
     sockets: HashMap<u32, SocketOwners>,
     /// What taps are called otherwise, until that holds.
     renamed: HashMap<TapId, KeptTap>,
-    /// There are taps that are aside.
-    has_asides: bool,
+    /// Only what passes a filter is followed, but for what is aside.
+    pub is_filtered: bool,
     /// What was wrong, and was said: a file that is of another version is so in each block.
     said: HashSet<(u32, String)>,
 }
@@ -44,7 +44,7 @@ impl Default for Facts {
             heard: SharedHeard::default(),
             sockets: HashMap::new(),
             renamed: HashMap::new(),
-            has_asides: false,
+            is_filtered: false,
             said: HashSet::new(),
         }
     }
@@ -53,7 +53,7 @@ impl Default for Facts {
 impl Facts {
     /// What joining has to know.
     pub fn known<'a>(&'a self, namer: &'a Namer) -> Known<'a> {
-        Known { namer, clients: Some(&self.heard) }
+        Known { namer, clients: Some(&self.heard), is_filtered: self.is_filtered }
     }
 
     /// From the first packet of a file on these are its names, unless it has told its own by then.
@@ -159,22 +159,8 @@ impl Facts {
         });
     }
 
-    /// A tap is aside: from now on it is looked whether an event was seen by others, too.
-    pub const fn expect_asides(&mut self) {
-        self.has_asides = true;
-    }
-
-    fn is_aside(&self, told: &Told<'_>, namer: &Namer, is_filtered: bool) -> bool {
-        let aside = |tap| namer.tap(tap).and_then(|tap| tap.aside);
-        let is_filtered = is_filtered || aside(told.event.place().tap).is_some_and(|aside| aside.is_filtered);
-        self.known(namer).is_aside(told, |tap| aside(tap).is_some(), is_filtered)
-    }
-
-    /// Tells an event, unless others tell it. `is_filtered` where it passed a filter that asides did not.
-    pub fn tell(&self, told: &Told<'_>, output: &mut Output, is_filtered: bool) {
-        if self.has_asides && self.is_aside(told, &output.namer, is_filtered) {
-            return;
-        }
+    /// Tells an event.
+    pub fn tell(&self, told: &Told<'_>, output: &mut Output) {
         let tap = told.event.place().tap;
         if let Some(sockets) = self.sockets.get(&source(tap)) {
             for (socket, container) in of_event(sockets, &told.event, &self.known(&output.namer)) {

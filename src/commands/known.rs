@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::clients::SharedHeard;
-use crate::capture::TapId;
+use crate::capture::Aside;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Container, Directory, Protocol};
 use crate::join::{Knowledge, Proxied, Service, Told, Transport};
@@ -17,6 +17,8 @@ pub(super) struct Known<'a> {
     pub namer: &'a Namer,
     /// Not there where nothing that is watched is published, and in files that have kept none.
     pub clients: Option<&'a SharedHeard>,
+    /// Only packets that pass a filter are followed, but for what is aside.
+    pub is_filtered: bool,
 }
 
 impl Known<'_> {
@@ -35,22 +37,6 @@ impl Known<'_> {
             }
             None => false,
         }
-    }
-
-    /// Whether only a tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
-    /// also what this machine itself asks of others. Where `is_filtered`, not even clients are told by it alone.
-    pub fn is_aside(&self, told: &Told<'_>, is_for_clients: impl Fn(TapId) -> bool, is_filtered: bool) -> bool {
-        let event = &told.event;
-        if !is_for_clients(event.place().tap) || !told.hops.iter().all(|hop| is_for_clients(hop.place.tap)) {
-            return false;
-        }
-        let asked = match event {
-            Event::Connection(connection) => Some((Transport::Tcp, connection.ends.server)),
-            Event::Datagrams(datagrams) => Some((Transport::Udp, datagrams.ends.server)),
-            _ => None,
-        };
-        let service = asked.and_then(|(transport, server)| self.service_at_host(transport, server, event.place()));
-        service.is_none() || is_filtered
     }
 }
 
@@ -112,6 +98,24 @@ impl Knowledge for Known<'_> {
 
     fn is_network(&self, place: Place) -> bool {
         self.namer.network(place).is_some()
+    }
+
+    /// Whether only a tap for clients of published ports has seen it, and it is none: its filter knows ports, so it shows
+    /// also what this machine itself asks of others. Where packets are filtered, not even clients are told by it alone.
+    fn is_aside(&self, told: &Told<'_>) -> bool {
+        let event = &told.event;
+        let aside = |tap| self.namer.tap(tap).and_then(|tap| tap.aside);
+        let Some(Aside { is_filtered }) = aside(event.place().tap) else { return false };
+        if told.hops.iter().any(|hop| aside(hop.place.tap).is_none()) {
+            return false;
+        }
+        let asked = match event {
+            Event::Connection(connection) => Some((Transport::Tcp, connection.ends.server)),
+            Event::Datagrams(datagrams) => Some((Transport::Udp, datagrams.ends.server)),
+            _ => None,
+        };
+        let service = asked.and_then(|(transport, server)| self.service_at_host(transport, server, event.place()));
+        service.is_none() || is_filtered || self.is_filtered
     }
 }
 

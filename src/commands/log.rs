@@ -12,8 +12,6 @@ pub(super) struct Log {
     /// There once a second tap was seen that may have seen the same. Until then nothing is held back or copied.
     pub joiner: Option<Joiner>,
     pub facts: Facts,
-    /// Only what passes a filter is followed, but for what is aside.
-    pub is_filtered: bool,
 }
 
 impl Log {
@@ -21,7 +19,7 @@ impl Log {
     pub fn tell_due(&mut self, now: Timestamp) {
         let Some(joiner) = &mut self.joiner else { return };
         while let Some(told) = joiner.pop(now, &self.facts.known(&self.output.namer)) {
-            self.facts.tell(&told, &mut self.output, self.is_filtered);
+            self.facts.tell(&told, &mut self.output);
         }
     }
 
@@ -35,7 +33,7 @@ impl Log {
     pub fn tell_rest(&mut self) {
         let Some(joiner) = &mut self.joiner else { return };
         while let Some(told) = joiner.pop_any(&self.facts.known(&self.output.namer)) {
-            self.facts.tell(&told, &mut self.output, self.is_filtered);
+            self.facts.tell(&told, &mut self.output);
         }
     }
 }
@@ -44,7 +42,7 @@ impl Sink for Log {
     fn event(&mut self, event: Event<'_>) {
         match &mut self.joiner {
             Some(joiner) => joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer)),
-            None => self.facts.tell(&Told::alone(event), &mut self.output, self.is_filtered),
+            None => self.facts.tell(&Told::alone(event), &mut self.output),
         }
     }
 }

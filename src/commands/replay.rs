@@ -136,8 +136,10 @@ impl Story {
         files: usize,
         stop: &Arc<AtomicBool>,
     ) -> Self {
+        let mut facts = Facts::default();
+        facts.is_filtered = filter.is_some();
         Self {
-            log: Log { output, joiner: None, facts: Facts::default(), is_filtered: filter.is_some() },
+            log: Log { output, joiner: None, facts },
             stop: Arc::clone(stop),
             filter: filter.map(|filter| FrameFilter::new(filter.clone(), files)),
             asides: Tracker::new(limits),
@@ -279,7 +281,6 @@ impl Story {
             return;
         }
         self.meet(frame, tap);
-        self.log.facts.expect_asides();
         if decode::supports(frame.link) {
             self.asides.observe(&decode::decode(frame), &mut self.log);
         }

@@ -45,6 +45,8 @@ pub(super) struct Group {
     pub hops: Vec<Hop>,
     /// It is part of another's story.
     pub taken: bool,
+    /// It was due, and was not told: who would tell it had not seen it by then, and may be late.
+    pub untold: bool,
     /// That has it by now.
     pub is_collected: bool,
 }
@@ -77,12 +79,16 @@ impl Groups {
     /// Puts an event to its copies. `Some` is the number of the group that it began.
     pub fn put(&mut self, key: Key, ends: Ends, event: Box<Event<'static>>) -> Option<GroupId> {
         let (hop, moment) = (copies::hop(&event), copies::moment(&event));
-        if let Some(group) = self.group_of(&key, ends, &hop, moment).and_then(|id| self.by_id.get_mut(&id)) {
-            // One that was told already is told by that.
-            if !group.is_told() {
+        let known = self.group_of(&key, ends, &hop, moment);
+        if let Some((id, group)) = known.and_then(|id| Some((id, self.by_id.get_mut(&id)?))) {
+            group.hops.push(hop);
+            if std::mem::take(&mut group.untold) {
+                self.held.push(Reverse((event.known_at(), id)));
+                group.members.push(event);
+            } else if !group.is_told() {
+                // One that was told already is told by that.
                 group.members.push(event);
             }
-            group.hops.push(hop);
             return None;
         }
         let id = GroupId(self.next);
@@ -96,7 +102,16 @@ impl Groups {
         self.held.push(Reverse((known_at, id)));
         self.by_id.insert(
             id,
-            Group { key, ends, moment, members: vec![event], hops: vec![hop], taken: false, is_collected: false },
+            Group {
+                key,
+                ends,
+                moment,
+                members: vec![event],
+                hops: vec![hop],
+                taken: false,
+                untold: false,
+                is_collected: false,
+            },
         );
         Some(id)
     }

@@ -121,10 +121,15 @@ impl Joiner {
         }
         let mut hops = group.hops.clone();
         hops.sort_by_key(|hop| hop.began.at);
-        let event = *match members.first().map(|event| &**event) {
-            Some(Event::Measured(_)) => self.vantages.choose(members, knowledge)?,
-            _ => primary(members, knowledge)?,
+        let chosen = match members.first().map(|event| &**event) {
+            Some(Event::Measured(_)) => self.vantages.choose(members, knowledge),
+            _ => primary(members, knowledge),
         };
+        let Some(event) = chosen else {
+            group.untold = true;
+            return None;
+        };
+        let event = *event;
         let forwarded = self.lookups.resolve(&event, id, &mut self.groups, knowledge);
         if forwarded.is_part {
             self.take(id);
@@ -152,6 +157,14 @@ impl Joiner {
         if told.hops.len() < 2 {
             told.hops.clear();
         }
+        // The tap that would tell it may be late, on a busy machine: then it is told when that comes.
+        if knowledge.is_aside(&told) {
+            if let Some(group) = self.groups.get_mut(id) {
+                group.untold = true;
+            }
+            return None;
+        }
+        self.vantages.note(&told.event);
         Some(told)
     }
 

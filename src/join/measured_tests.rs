@@ -75,3 +75,21 @@ fn parts_of_a_measurement_are_those_of_its_hops() {
     let times: Vec<_> = parts.iter().map(|part| part.time().as_micros()).collect();
     assert_eq!(times, [8, 42]);
 }
+
+/// What a tap aside gives in time does not say where the connection is measured, and its other copies come late.
+#[test]
+fn a_tap_aside_measures_nothing_and_hides_nothing() {
+    let mut joiner = Joiner::new(HOLD);
+    let mut all = Vec::new();
+    for event in [
+        acknowledgement(ASIDE, 10, (0, 50)),
+        acknowledgement(BRIDGE, 10, (3, 45)),
+        acknowledgement(BRIDGE, 20, (104, 150)),
+        acknowledgement(ASIDE, 20, (100, 155)),
+    ] {
+        joiner.push(Box::new(event), &World);
+        all.extend(joiner.pop(at(1_000_000), &World));
+    }
+    let times: Vec<_> = all.iter().map(|told| (told.event.place(), told.event.known_at())).collect();
+    assert_eq!(times, [(BRIDGE, at(45)), (BRIDGE, at(150))]);
+}

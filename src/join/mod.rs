@@ -90,4 +90,6 @@ pub trait Knowledge {
     fn proxied(&self, transport: Transport, ends: (Endpoint, Endpoint)) -> Option<Proxied>;
     /// Whether the place is one that people name: a Docker network's bridge.
     fn is_network(&self, place: Place) -> bool;
+    /// Whether only taps have seen it that are there for what they tell of others, so that it is not told by them alone.
+    fn is_aside(&self, told: &Told<'_>) -> bool;
 }

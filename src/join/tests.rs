@@ -17,6 +17,8 @@ const BRIDGE: Place = place(0);
 const VETH: Place = place(1);
 const LOOPBACK: Place = place(2);
 const UPLINK: Place = place(3);
+/// Tells nothing by itself.
+const ASIDE: Place = place(4);
 
 const fn place(tap: u32) -> Place {
     Place { tap: TapId(tap), if_index: 0, vni: None }
@@ -61,6 +63,10 @@ impl Knowledge for World {
 
     fn is_network(&self, place: Place) -> bool {
         place == BRIDGE
+    }
+
+    fn is_aside(&self, told: &Told<'_>) -> bool {
+        told.event.place() == ASIDE && told.hops.iter().all(|hop| hop.place == ASIDE)
     }
 }
 
@@ -201,6 +207,21 @@ fn a_ping_seen_at_three_taps_is_told_once_by_the_network_with_its_hops() {
     let hops: Vec<_> =
         told[0].hops.iter().map(|hop| (hop.place, hop.began.number, hop.ended.unwrap().number)).collect();
     assert_eq!(hops, [(VETH, 100, 160), (BRIDGE, 104, 150), (UPLINK, 108, 140)]);
+}
+
+/// On a busy machine one tap gives its packets later than another one is waited for.
+#[test]
+fn what_only_a_tap_aside_has_seen_in_time_is_told_when_the_one_comes_that_tells_it() {
+    let opened = |place, first| connection(place, (end("10.88.0.2", 9), end("172.18.0.2", 5000)), first, 77);
+    let mut joiner = Joiner::new(HOLD);
+    joiner.push(Box::new(Event::Connection(opened(ASIDE, 0))), &World);
+    assert!(joiner.pop(at(1_000_000), &World).is_none(), "nobody tells it");
+    assert!(joiner.is_empty());
+    joiner.push(Box::new(Event::Connection(opened(BRIDGE, 5))), &World);
+    let late = joiner.pop(at(1_000_000), &World).expect("it is told late rather than never");
+    assert_eq!((late.event.place(), late.hops.len()), (BRIDGE, 2));
+    joiner.push(Box::new(Event::Connection(opened(UPLINK, 9))), &World);
+    assert!(joiner.pop_any(&World).is_none(), "once is enough");
 }
 
 #[test]

@@ -49,9 +49,16 @@ impl Vantages {
             self.elsewhere += u64::from(told.is_none());
             return told;
         }
-        let told = primary(members, knowledge)?;
-        self.remember(connection, told.place());
-        Some(told)
+        primary(members, knowledge)
+    }
+
+    /// A measurement is told: its connection is measured there from now on.
+    pub fn note(&mut self, event: &Event<'_>) {
+        let Event::Measured(measured) = event else { return };
+        let connection = connection(measured);
+        if !self.places.contains_key(&connection) {
+            self.remember(connection, measured.place);
+        }
     }
 
     fn remember(&mut self, connection: Connection, place: Place) {

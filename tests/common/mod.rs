@@ -130,6 +130,10 @@ pub struct Told {
 pub struct Nothing;
 
 impl Knowledge for Nothing {
+    fn is_aside(&self, _: &join::Told<'_>) -> bool {
+        false
+    }
+
     fn service_from_host(&self, _: Transport, _: (Endpoint, Endpoint), _: Place, _: Timestamp) -> Option<Service> {
         None
     }

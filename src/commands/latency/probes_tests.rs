@@ -204,7 +204,11 @@ fn the_end_is_not_before_all_were_sent() {
     let said = probes.account(&mut gathered);
     assert_eq!(
         said,
-        ["1 probe failed: unreachable", "1 probe failed: too many connections under way", "1 probe failed: more than 10 s late"]
+        [
+            "1 probe failed: unreachable",
+            "1 probe failed: too many connections under way",
+            "1 probe failed: more than 10 s late"
+        ]
     );
     assert_eq!(counted(&gathered), [("a b".to_owned(), vec![], 0, 0, 3)], "nothing was heard of any");
     probes.told(&News::Done(Summary::default()));

@@ -347,7 +347,7 @@ impl Watching {
                 if let Some(event) = self.starting.hold(event)
                     && self.admits_settling(&event)
                 {
-                    self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.heard() });
+                    self.join(event);
                 }
             }
             Message::Ended(ended) => self.ended(*ended),

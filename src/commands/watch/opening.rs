@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::clients::{Clients, Listening};
-use super::super::known::Known;
 use super::super::plan::{Content, For, MAX_PUBLISHED, Place, Ports, Wish, tap};
 use super::super::recording::Recording;
 use super::super::rooms::{Machine, Room, Sandboxes};
@@ -17,7 +16,7 @@ use super::{OpenTap, Suspect, Watching, interface_names, monotonic};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::interfaces::interfaces;
 use crate::capture::live::ANY;
-use crate::capture::{Error, LiveOptions, Namespace, Stop, Tap, TapId, wall_clock};
+use crate::capture::{Aside, Error, LiveOptions, Namespace, Stop, Tap, TapId, wall_clock};
 use crate::docker::Directory;
 use crate::filter::LOOKUPS;
 use crate::join::HOLD;
@@ -188,7 +187,7 @@ impl Watching {
         let filter = self.filter_tap(id);
         if let Some((events, lost)) = self.starting.claim(id) {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
-                self.joiner.push(event, &Known { namer: &self.output.namer, clients: self.listening.heard() });
+                self.join(event);
             }
             self.shared.lost.fetch_add(lost, Ordering::Relaxed);
             self.keep_tap(id);
@@ -296,7 +295,11 @@ impl Watching {
     /// Waits until a tap is open.
     fn opened(&mut self, id: TapId, opening: Opening) -> Result<(), Error> {
         match opening.wait() {
-            Ok(tap) => {
+            Ok(mut tap) => {
+                let content = self.taps.get(&id).map(|open| open.place.content);
+                if content == Some(Content::Published) {
+                    tap.aside = Some(Aside { is_filtered: self.filter.is_some() });
+                }
                 self.output.namer.set_tap(id, tap);
                 Ok(())
             }

@@ -10,8 +10,16 @@ use super::{EVENTS, LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
 use crate::join::{Joiner, Knowledge, Told};
 use crate::time::Timestamp;
+use crate::track::Event;
 
 impl Watching {
+    /// Puts an event to its copies.
+    pub(super) fn join(&mut self, event: Box<Event<'static>>) {
+        let clients = self.listening.heard();
+        let known = Known { namer: &self.output.namer, clients, is_filtered: self.filter.is_some() };
+        self.joiner.push(event, &known);
+    }
+
     /// How long after `now` there is something to tell.
     pub(super) fn next_due(&self, now: Timestamp) -> Option<Duration> {
         self.held_until.map(|until| until.since(now)).or_else(|| self.joiner.next_due(now))
@@ -22,11 +30,8 @@ impl Watching {
         let now = wall_clock();
         self.held_until = None;
         while let Some(told) = self.take_next(|joiner, known| joiner.pop(now, known)) {
-            if self.is_aside(&told) {
-                continue;
-            }
             if let Some(owners) = &self.owners {
-                let known = Known { namer: &self.output.namer, clients: None };
+                let known = Known { namer: &self.output.namer, clients: None, is_filtered: false };
                 for (socket, container) in of_event(owners.sockets(), &told.event, &known) {
                     self.output.namer.set_owner(LIVE, socket, container);
                 }
@@ -56,7 +61,8 @@ impl Watching {
         if !self.is_joined_first() {
             return self.next.pop_front();
         }
-        let known = Known { namer: &self.output.namer, clients: self.listening.heard() };
+        let clients = self.listening.heard();
+        let known = Known { namer: &self.output.namer, clients, is_filtered: self.filter.is_some() };
         let joined = pop(&mut self.joiner, &known);
         // What is earlier may have been half of something, or not be due yet.
         if joined.is_some() || self.is_joined_first() { joined } else { self.next.pop_front() }
@@ -68,19 +74,10 @@ impl Watching {
         waits.is_none_or(|waits| self.joiner.next_known().is_some_and(|joined| joined < waits))
     }
 
-    /// Whether it is told by others only.
-    fn is_aside(&self, told: &Told<'_>) -> bool {
-        let is_for_clients = |tap| self.client_taps.contains(&tap);
-        // A filter on packets is about what is watched; no client's packets have been through it.
-        Known { namer: &self.output.namer, clients: None }.is_aside(told, is_for_clients, self.filter.is_some())
-    }
-
     /// Tells what is left, at the end.
     pub(super) fn tell_rest(&mut self) {
         while let Some(told) = self.take_next(|joiner, known| joiner.pop_any(known)) {
-            if !self.is_aside(&told) {
-                self.output.tell(&told);
-            }
+            self.output.tell(&told);
         }
     }
 
