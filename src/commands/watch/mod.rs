@@ -22,7 +22,6 @@ use self::keeping::Keeping;
 pub(super) use self::probing::Purpose;
 use super::awaiting::Awaiting;
 use super::clients::Listening;
-use super::known::Known;
 use super::latency::Probing;
 use super::output::Output;
 use super::owners::Owners;
