@@ -92,6 +92,30 @@ fn frames_come_within_50_ms() {
     assert!(late[39] < Duration::from_millis(50), "{:?}", late[39]);
 }
 
+/// At the pace of the ring's blocks, which lose what comes just as the kernel hands one over.
+#[test]
+#[ignore = "needs root; run by .ci/run"]
+fn frames_come_at_once_where_that_is_asked_for() {
+    let (pair, stop) = (Pair::new(), Stop::new().unwrap());
+    let options = LiveOptions {
+        snap_len: 2048,
+        ring_bytes: 4 << 20,
+        filter: Some("udp port 7".to_owned()),
+        immediate: true,
+        ..LiveOptions::default()
+    };
+    let mut tap = open("lo", Some(&pair.path()), &options, &stop).unwrap();
+    let reader = thread::spawn(move || (drain(&mut tap).0, tap.drops()));
+    pair.echo("127.0.0.1", 100, Duration::from_millis(10));
+    stop.request();
+    let (frames, drops) = reader.join().unwrap();
+    let mut late: Vec<Duration> = frames.into_iter().map(|(_, late)| late).collect();
+    late.sort();
+    assert_eq!((late.len(), drops.kernel), (200, 0));
+    println!("latency at once: median {:?}, max {:?}", late[100], late[199]);
+    assert!(late[100] < Duration::from_millis(3), "{late:?}");
+}
+
 #[test]
 #[ignore = "needs root; run by .ci/run"]
 fn a_burst_is_captured_whole() {

@@ -4,7 +4,8 @@
 //! over when it is full or 10 ms after it was begun. So a burst fills the ring byte by byte, and at a low
 //! rate a packet waits no longer than that. Immediate mode would fall back to `TPACKET_V2`, in which every packet takes
 //! a slot of the greatest length: packets come out at once, but 2 to 3 % of a burst of 100,000 packets were lost from a
-//! ring of the same 32 MiB.
+//! ring of the same 32 MiB. It is for a few packets of which none may be missing, for the kernel drops some of those that
+//! come while it hands a block over.
 //!
 //! Frames are taken out of the ring a batch at a time into one buffer that is used again. libpcap would copy each of
 //! them as well (`pcap_next_ex` has to, since it gives the block back before the caller has looked), only one by one.
@@ -54,11 +55,14 @@ pub struct LiveOptions {
     pub promiscuous: bool,
     /// Which packets to see, in the syntax of pcap-filter(7). The kernel drops the rest before the ring.
     pub filter: Option<String>,
+    /// Whether each packet comes out of the ring at once, from a slot of its own as long as `snap_len`, so that the ring
+    /// has room for fewer. Else the kernel drops some of those that come just when it hands a block over.
+    pub immediate: bool,
 }
 
 impl Default for LiveOptions {
     fn default() -> Self {
-        Self { snap_len: 262_144, ring_bytes: 32 << 20, promiscuous: true, filter: None }
+        Self { snap_len: 262_144, ring_bytes: 32 << 20, promiscuous: true, filter: None, immediate: false }
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) fn activate(
         .snaplen(i32::try_from(options.snap_len).unwrap_or(i32::MAX))
         .buffer_size(i32::try_from(options.ring_bytes).unwrap_or(i32::MAX))
         .timeout(BLOCK_TIMEOUT)
+        .immediate_mode(options.immediate)
         .open()
         .map_err(|error| refused(&error))?;
     if any {

@@ -90,6 +90,11 @@ impl Probing {
         std::iter::once(named(&self.client)).chain(others).collect()
     }
 
+    /// From one probe to the next.
+    pub const fn interval(&self) -> Duration {
+        self.plan.interval
+    }
+
     /// Begins to send.
     pub fn begin(&self) -> Result<Prober, ProbeError> {
         let probes = self.probes();

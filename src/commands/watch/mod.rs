@@ -95,6 +95,7 @@ pub(super) fn run(arguments: &cli::Watch, purpose: Purpose, mut streams: Streams
     let (output, probing) = purpose.output(arguments, &mut streams);
     let mut watching =
         Watching { probing, filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
+    watching.expect_probes();
     let begun = watching.begin(arguments, &directory, &config).and_then(|()| watching.begin_probing());
     if let Err(code) = begun {
         return code;

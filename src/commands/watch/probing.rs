@@ -1,12 +1,18 @@
 //! What it is watched for, and what is sent so that there is something to measure.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::super::Streams;
 use super::super::latency::{Measuring, Probing};
 use super::super::output::Output;
 use super::Watching;
 use crate::cli;
+
+/// Probes are taken out of the ring one by one if there is at least this between them: each takes a waking.
+const AT_ONCE: Duration = Duration::from_millis(1);
+/// Bytes of each packet that are looked at then: a whole name server's answer. The ring has slots for 15,000 of them.
+const PROBE_SNAP_LEN: u32 = 2048;
 
 /// What it is watched for.
 pub(in crate::commands) enum Purpose {
@@ -31,6 +37,18 @@ impl Purpose {
 }
 
 impl Watching {
+    /// Takes each packet at once, if there are probes and not too many for that.
+    ///
+    /// The kernel hands a block of packets over every 10 ms, and within these microseconds it drops what comes: it looks
+    /// at the block without a lock (`__packet_rcv_has_room`, Linux 6.18, `net/packet/af_packet.c`). Where the questions
+    /// come every 10 ms as well, that may be each of them.
+    pub(super) fn expect_probes(&mut self) {
+        if self.probing.as_ref().is_some_and(|probing| probing.interval() >= AT_ONCE) {
+            self.options.immediate = true;
+            self.options.snap_len = self.options.snap_len.min(PROBE_SNAP_LEN);
+        }
+    }
+
     /// Sends what is to be measured, everything being there that sees it.
     pub(super) fn begin_probing(&mut self) -> Result<(), ExitCode> {
         match self.probing.as_ref().map(|probing| probing.begin()) {
