@@ -266,9 +266,11 @@ impl Watching {
                 default(left) => {}
             }
             self.enter_starting();
-            if !self.is_over(deadline) {
-                self.look_again();
+            // Which says why, and so is not asked again.
+            if self.is_over(deadline) {
+                return;
             }
+            self.look_again();
             self.tell_due();
             self.show_progress();
             self.output.show_progress();
