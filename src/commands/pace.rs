@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::audience::{Audience, WallClock};
+use super::bar::has_sequences;
 use super::keys::Key;
 use super::terminal::{Look, Terminal};
 use super::{Streams, wants_color};
@@ -56,7 +57,7 @@ pub(super) fn terminal(
     if !is_wanted {
         return Ok(None);
     }
-    let has_sequences = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+    let has_sequences = has_sequences();
     let look = Look { has_sequences, is_dim: has_sequences && wants_color(arguments.output.color, true) };
     match Terminal::open(&mut streams.out_fd, stop, look) {
         Ok(terminal) => Ok(Some(terminal)),

@@ -122,8 +122,9 @@ fn live(
     let probes = probing.as_ref().map(Probing::probes);
     let wanted = Wanted { probes: probes.clone(), ..wanted(arguments, outputs.want_timelines()) };
     let is_shown = streams.out_is_terminal && streams.messages_are_terminal;
-    let live = is_shown.then(|| Live {
-        bar: Bar::new(&mut streams.messages),
+    let bar = is_shown.then(|| Bar::new(&mut streams.messages)).flatten();
+    let live = bar.map(|bar| Live {
+        bar,
         title: title.to_owned(),
         began: monotonic(),
         due: monotonic(),

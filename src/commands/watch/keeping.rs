@@ -45,7 +45,7 @@ impl Keeping {
         let tells = !matches!(purpose, Purpose::Record);
         let recording = start(&arguments.write, tells, streams, control)?;
         let shows_progress = !tells && streams.messages_are_terminal;
-        let bar = shows_progress.then(|| Bar::new(&mut streams.messages));
+        let bar = shows_progress.then(|| Bar::new(&mut streams.messages)).flatten();
         Ok(Self { recording, bar, is_silent: !tells })
     }
 }
