@@ -1,12 +1,13 @@
 //! Compares what is measured with tshark, packet by packet and to the nanosecond: acknowledgements of TCP data
 //! (`tcp.analysis.acks_frame`, `tcp.analysis.ack_rtt`), handshakes (`tcp.analysis.initial_rtt`), pings
 //! (`icmp.resptime`) and lookups (`dns.time`), on the sample captures and, where `BRIDGETAP_CORPUS` names a folder of
-//! captures, on those.
+//! captures, on those. And what `bridgetap latency` counts of a file, and for how long, with the sums of tshark's.
 //!
 //! Needs tshark (Debian: `apt-get install tshark`). Without it nothing is compared, and with `BRIDGETAP_DEMAND=1` that is
 //! a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+#![expect(clippy::cast_precision_loss, reason = "sums of a file's times are far below 2^53 ns")]
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use bridgetap::track::event::{Event, Seen, Subject};
 use bridgetap::track::measured::{Measure, Reading};
 use bridgetap::track::{Limits, Tracker};
 use common::{Numbers, captures, pcap_header, pcap_packet, say};
+use serde_json::Value;
 
 /// Nanoseconds between two frames, by the later one: the earlier one and the time, negative where the clock was set back.
 type Pairs = BTreeMap<u64, (u64, i64)>;
@@ -196,8 +198,8 @@ fn compare(what: &str, ours: &Pairs, theirs: &Pairs, count: &mut Count, faults: 
     count.only_there += theirs.keys().filter(|later| !ours.contains_key(later)).count();
 }
 
-/// What was compared: acknowledgements, pings, lookups, handshakes.
-type Counts = [Count; 4];
+/// What was compared: acknowledgements, pings, lookups, handshakes, and totals of files.
+type Counts = [Count; 5];
 
 fn compare_files(files: &[PathBuf], faults: &mut Vec<String>) -> Counts {
     let mut counts = Counts::default();
@@ -222,7 +224,9 @@ fn compare_frames(name: &str, frames: &[Kept], counts: &mut Counts, faults: &mut
     let path = folder.path().join("one.pcap");
     std::fs::write(&path, pcap).unwrap();
     let (theirs, streams) = dissected(&path);
-    let [acks, pings, lookups, handshakes] = counts;
+    let [acks, pings, lookups, handshakes, of_files] = counts;
+    let said = totals(&path, &ours, &theirs, of_files);
+    faults.extend(said.into_iter().map(|fault| format!("{name}: table: {fault}")));
     compare(&format!("{name}: ack"), &ours.acks, &theirs.acks, acks, faults);
     compare(&format!("{name}: ping"), &ours.pings, &theirs.pings, pings, faults);
     compare(&format!("{name}: lookup"), &ours.lookups, &theirs.lookups, lookups, faults);
@@ -230,6 +234,50 @@ fn compare_frames(name: &str, frames: &[Kept], counts: &mut Counts, faults: &mut
     let ours: Pairs = ours.handshakes.iter().filter_map(by_stream).collect();
     let theirs: Pairs = theirs.handshakes.iter().map(|(stream, time)| (*stream, (0, *time))).collect();
     compare(&format!("{name}: handshake, by stream"), &ours, &theirs, handshakes, faults);
+}
+
+/// How often the table of `bridgetap latency` has a measure, answered late or with a clock that was set back too, and the
+/// sum of its times; `None` where some have no time.
+fn in_table(table: &[Value], measure: &str) -> (usize, Option<f64>) {
+    let (mut count, mut sum) = (0, Some(0.0));
+    for series in table.iter().filter(|series| series["measure"] == measure) {
+        let [timed, late, back] = ["count", "late", "stepped_back"].map(|name| series[name].as_u64().unwrap());
+        count += timed + late + back;
+        let times = series["mean_ns"].as_f64().unwrap_or(0.0) * timed as f64;
+        sum = sum.filter(|_| late + back == 0).map(|sum| sum + times);
+    }
+    (count as usize, sum)
+}
+
+/// Whether the table of the program counts as many as tshark, and as long, where both find the same pairs in the file.
+fn totals(path: &Path, ours: &Found, theirs: &Found, compared: &mut Count) -> Vec<String> {
+    let output = common::bridgetap().args(["latency", "--json", "-n"]).arg(path).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let table: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let times = |pairs: &Pairs| pairs.values().map(|(_, time)| *time).collect::<Vec<_>>();
+    let trips = |found: &Found| found.handshakes.values().copied().collect::<Vec<_>>();
+    let measures = [
+        ("ping", times(&ours.pings), times(&theirs.pings)),
+        ("dns", times(&ours.lookups), times(&theirs.lookups)),
+        ("handshake", trips(ours), trips(theirs)),
+    ];
+    let mut faults = Vec::new();
+    for (measure, ours, theirs) in measures {
+        if ours.len() != theirs.len() || ours.is_empty() {
+            continue;
+        }
+        compared.both += 1;
+        let (count, sum) = in_table(&table, measure);
+        if count != theirs.len() {
+            faults.push(format!("{measure}: {count} here, {} there", theirs.len()));
+        }
+        let expected = theirs.iter().sum::<i64>() as f64;
+        // Each time is the middle of its bucket.
+        if sum.is_some_and(|sum| (sum - expected).abs() > expected.abs() / 1000.0) {
+            faults.push(format!("{measure}: {sum:?} ns here, {expected} there"));
+        }
+    }
+    faults
 }
 
 fn has_tshark() -> bool {
@@ -261,11 +309,13 @@ fn the_sample_captures_have_the_same_pairs_and_times() {
         return;
     }
     let mut faults = Vec::new();
-    let [acks, pings, lookups, handshakes] = compare_files(&captures(), &mut faults);
+    let [acks, pings, lookups, handshakes, totals] = compare_files(&captures(), &mut faults);
     say(&format!("acknowledgements {acks:?}, pings {pings:?}, lookups {lookups:?}, handshakes {handshakes:?}"));
+    say(&format!("totals of files {totals:?}"));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     assert_eq!((acks.only_here, acks.only_there), (0, 0), "acknowledgements");
     assert!(acks.both >= 100 && pings.both >= 12 && lookups.both >= 4 && handshakes.both >= 20);
+    assert!(totals.both >= 20, "totals of files {totals:?}");
 }
 
 #[test]
@@ -277,8 +327,9 @@ fn captures_of_others_have_the_same_times_for_every_pair_that_both_find() {
         return;
     }
     let mut faults = Vec::new();
-    let [acks, pings, lookups, handshakes] = compare_files(&files_below(&folder), &mut faults);
+    let [acks, pings, lookups, handshakes, totals] = compare_files(&files_below(&folder), &mut faults);
     say(&format!("acknowledgements {acks:?}, pings {pings:?}, lookups {lookups:?}, handshakes {handshakes:?}"));
+    say(&format!("totals of files {totals:?}"));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     assert_eq!((acks.only_here, acks.only_there), (0, 0), "acknowledgements");
     assert!(acks.both >= 1000, "only {acks:?}");

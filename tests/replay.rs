@@ -89,7 +89,7 @@ fn every_golden_log_has_its_capture() {
     expected.extend(NAMINGS.map(|(ending, ..)| format!("{WITH_ALIASES}.{ending}")));
     for file in std::fs::read_dir(folder()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
-        if ["help", "filter-", "names-"].iter().any(|of| name.starts_with(of)) || expected.contains(&name) {
+        if ["help", "filter-", "names-", "latency-"].iter().any(|of| name.starts_with(of)) || expected.contains(&name) {
             continue;
         }
         assert!(bless(), "tests/golden/{name} belongs to no capture");

@@ -18,6 +18,7 @@ use crate::join::Told;
 use crate::name::{Namer, NamesOfAddresses, Party, WELL_KNOWN};
 use crate::render::line::{Line, Verdict};
 use crate::track::event::{Connection, Event, Outcome, Stage};
+use crate::track::measured::Reading;
 
 /// As many containers are remembered for each name, so that those that stopped are still known; then only those that
 /// run.
@@ -174,7 +175,10 @@ fn waited(event: &Event<'_>, line: &Line<'_>) -> Option<Duration> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => Some(*known_at - first.at),
             Stage::Closed { .. } | Stage::Reset { .. } | Stage::StillOpen(_) => None,
         },
-        Event::Measured(_) => line.took,
+        Event::Measured(measured) => match measured.reading {
+            Reading::Unanswered(_) => Some(measured.known_at - measured.from.at),
+            _ => line.took,
+        },
         Event::Datagrams(_) | Event::Notice(_) | Event::Packet(_) => None,
     }
 }

@@ -164,7 +164,8 @@ impl Distribution {
             p99: quantile(0.99)?,
             p999: quantile(0.999)?,
             max,
-            mean: self.mean(),
+            // The middle of a bucket may lie outside of the exact ends, which a single time shows.
+            mean: self.mean().clamp(min as f64, max as f64),
             standard_deviation: self.standard_deviation(),
         })
     }
@@ -247,7 +248,7 @@ pub struct Figures {
     pub p999: u64,
     /// The greatest, exact.
     pub max: u64,
-    /// The mean.
+    /// The mean, never outside of the least and the greatest.
     pub mean: f64,
     /// The standard deviation.
     pub standard_deviation: f64,

@@ -1,5 +1,7 @@
 //! What a series is of: who asked whom, where, and what was measured.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::Measure;
@@ -28,7 +30,7 @@ impl Party {
 }
 
 /// What a series is of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// Who asked, or opened the connection.
     pub client: Party,
@@ -42,6 +44,14 @@ pub struct Key {
     pub measure: Measure,
 }
 
+/// Of each side its name, which tells most of them apart: a service is the same for all of its containers.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { client, server, port, network, measure } = self;
+        (client.name(), server.name(), port, network, measure).hash(state);
+    }
+}
+
 /// The client's and the server's name in the series that the least used ones were merged into.
 /// Docker lets no container have such a name.
 const OTHERS: &str = "(others)";
@@ -51,6 +61,16 @@ impl Key {
     pub fn others(measure: Measure) -> Self {
         let (others, none): (_, Arc<str>) = (Party::alone(OTHERS), "".into());
         Self { client: others.clone(), server: others, port: Arc::clone(&none), network: none, measure }
+    }
+
+    /// The order of the table: client, server, port, network, measure. Ports are numbers, so that 80 stands before 5000;
+    /// what has none stands first.
+    pub(super) fn in_table(&self, other: &Self) -> Ordering {
+        let number = |key: &Self| key.port.parse::<u16>().ok();
+        (&self.client, &self.server)
+            .cmp(&(&other.client, &other.server))
+            .then_with(|| number(self).cmp(&number(other)))
+            .then_with(|| self.cmp(other))
     }
 
     /// Whether the series holds what others were merged into.

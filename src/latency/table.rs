@@ -203,22 +203,30 @@ impl Table {
                 .or_insert(Cow::Borrowed(counted));
         }
         let mut series: Vec<_> = sums.into_iter().map(|(key, counted)| Series { key, counted }).collect();
-        series.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        series.sort_unstable_by(|a, b| a.key.in_table(&b.key));
         series.sort_by_cached_key(|series| (series.key.is_others(), Reverse(order.rank(&series.counted))));
         series
     }
 
     fn count(&mut self, key: &Key, add: impl FnOnce(&mut Counted)) {
-        if !self.entries.contains_key(key) {
-            self.make_room(self.limits.series - 1, self.limits.bytes);
-            self.entries.insert(key.clone(), Entry { counted: Counted::default(), born: self.born });
-            self.born += 1;
-        }
-        let Some(entry) = self.entries.get_mut(key) else { return };
+        // Nearly always it is there, and hashing it is most of what counting costs.
+        let entry = match self.entries.get_mut(key) {
+            Some(entry) => entry,
+            None => self.begin(key),
+        };
         let before = entry.counted.times.heap_bytes();
         add(&mut entry.counted);
-        self.bytes = (self.bytes + entry.counted.times.heap_bytes()).saturating_sub(before);
+        let now = entry.counted.times.heap_bytes();
+        self.bytes = (self.bytes + now).saturating_sub(before);
         self.make_room(self.limits.series, self.limits.bytes);
+    }
+
+    #[cold]
+    fn begin(&mut self, key: &Key) -> &mut Entry {
+        self.make_room(self.limits.series - 1, self.limits.bytes);
+        let born = self.born;
+        self.born += 1;
+        self.entries.entry(key.clone()).or_insert_with(|| Entry { counted: Counted::default(), born })
     }
 
     /// Merges the least used until the table is no larger than that.

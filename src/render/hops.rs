@@ -119,16 +119,16 @@ pub(super) fn write_lines(told: &Told<'_>, namer: &Namer, out: &mut String) -> f
     Ok(())
 }
 
-/// Where it was seen, in few words, escaped: `eth0 of web` in a container's namespace, a Docker network by its name, else
-/// the interface.
+/// Where it was seen, in few words, not escaped: `eth0 of web` in a container's namespace, a Docker network by its name,
+/// else the interface.
 pub fn place_name(hop: &Hop, namer: &Namer) -> String {
     let tap = namer.tap(hop.place.tap);
-    let interface = namer.interface(hop.place).or_else(|| tap.map(|tap| tap.interface.as_str())).unwrap_or_default();
+    let interface = namer.interface(hop.place).or_else(|| tap.map(|tap| tap.interface.as_str()));
+    let interface = interface.filter(|name| !name.is_empty());
     match (tap.and_then(|tap| tap.namespace.as_deref()), namer.network(hop.place)) {
-        (Some(container), _) => format!("{} of {}", escape(interface), escape(container)),
-        (None, Some(network)) => escape(network).into_owned(),
-        (None, None) if interface.is_empty() => format!("tap {}", hop.place.tap.0),
-        (None, None) => escape(interface).into_owned(),
+        (Some(container), _) => format!("{} of {container}", interface.unwrap_or_default()),
+        (None, Some(network)) => network.to_owned(),
+        (None, None) => interface.map_or_else(|| format!("tap {}", hop.place.tap.0), str::to_owned),
     }
 }
 

@@ -79,8 +79,9 @@ impl<'a> Line<'a> {
     /// Who and what it is, for filters and tables: a measurement is not written as a line.
     fn measured(measured: &Measured, namer: &'a Namer) -> Self {
         let (outcome, verdict) = match measured.reading {
-            Reading::Time(_) | Reading::Ambiguous(_) => ("answered", Verdict::Good),
-            Reading::SteppedBack | Reading::AtOnce => ("packet", Verdict::Neutral),
+            // As an exchange that was answered before it was asked.
+            Reading::Time(_) | Reading::Ambiguous(_) | Reading::SteppedBack => ("answered", Verdict::Good),
+            Reading::Open | Reading::AtOnce => ("open", Verdict::Neutral),
             Reading::Failed => ("failed", Verdict::Bad),
             Reading::Unanswered(_) => ("unanswered", Verdict::Missing),
         };

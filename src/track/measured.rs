@@ -49,9 +49,10 @@ pub enum Reading {
     AtOnce,
     /// The answer was no: the connection was refused, or an ICMP error came.
     Failed,
-    /// So many were never answered: patience, the connection or the capture ended first, or a table was full. Of
-    /// [`Measure::Connection`]: its end, or its beginning, was not seen.
+    /// So many were never answered: patience, the connection or the capture ended first, or a table was full.
     Unanswered(u32),
+    /// It was not seen whole: a connection that is open yet or had begun before, an answer that may not have ended.
+    Open,
 }
 
 impl Reading {

@@ -46,7 +46,7 @@ fn a_handshake_has_two_halves() {
             "syn of server: 30us (1, 2)",
             "syn-ack of client: 20us (2, 3)",
             "handshake of server: 50us (1, 3)",
-            "connection of server: unanswered(1) (1, 0)",
+            "connection of server: open (1, 0)",
         ]
     );
 }
@@ -195,7 +195,7 @@ fn who_has_not_heard_the_whole_request_is_not_answering_it() {
             "first-byte of server: atonce (5, 0)",
             "last-byte of server: atonce (5, 0)",
             "first-byte of server: 40us (8, 9)",
-            "last-byte of server: unanswered(1) (8, 0)",
+            "last-byte of server: open (8, 0)",
         ]
     );
 }

@@ -100,7 +100,7 @@ impl Measuring {
             open.turns.end(is_over, &mut |found| about.say(&found.into(), at, sink));
         }
         let ended = is_over && !stage.before_capture && !matches!(stage.stage, Stage::StillOpen(_));
-        let reading = if ended { Reading::between(stage.first, stage.last) } else { Reading::Unanswered(1) };
+        let reading = if ended { Reading::between(stage.first, stage.last) } else { Reading::Open };
         let to = ended.then_some(stage.last);
         about.say(&Figure::of_opening(Measure::Connection, about, (stage.first, to), reading), at, sink);
     }

@@ -115,7 +115,7 @@ impl Turns {
     pub fn end(&mut self, is_over: bool, on_found: &mut dyn FnMut(Found)) {
         match self.turn {
             Turn::Asking => self.give_up(Reading::Unanswered(1), on_found),
-            Turn::Answering => self.settle(if is_over { self.last_byte() } else { Reading::Unanswered(1) }, on_found),
+            Turn::Answering => self.settle(if is_over { self.last_byte() } else { Reading::Open }, on_found),
             Turn::Quiet | Turn::Greeting | Turn::AtOnce { .. } => {}
         }
         self.turn = Turn::Quiet;

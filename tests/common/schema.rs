@@ -36,7 +36,8 @@ impl Schema {
     }
 
     fn keyword(&self, keyword: &str, rule: &Value, rules: &Map<String, Value>, value: &Value) -> Result<(), String> {
-        let number = |value: &Value| value.as_u64().map(i128::from);
+        // Limits are small whole numbers, which a floating-point number holds.
+        let number = Value::as_f64;
         match keyword {
             "$schema" | "$defs" | "title" | "description" | "properties" => Ok(()),
             "$ref" => self.value(self.definition(rule), value),
@@ -90,7 +91,8 @@ fn is_a(value: &Value, name: &str) -> bool {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
-        "integer" => value.is_u64(),
+        "integer" => value.is_u64() || value.is_i64(),
+        "number" => value.is_number(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         other => panic!("the type {other} is not known here"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 
 use super::probes::Probes;
 use super::shares::Shares;
@@ -49,12 +49,17 @@ pub(in crate::commands) struct LeftOut {
     pub ambiguous: u64,
     /// Requests of connections where both sides spoke at once.
     pub at_once: u64,
+    /// Connections that were open at the end, or at the beginning.
+    pub open_connections: u64,
+    /// Answers that were not seen to their end.
+    pub open_answers: u64,
 }
 
 /// Gathers times.
 pub(in crate::commands) struct Collector {
     wanted: Wanted,
     names: AHashSet<Arc<str>>,
+    ports: AHashMap<Option<u16>, Arc<str>>,
     gathered: Gathered,
 }
 
@@ -78,7 +83,7 @@ impl Collector {
             span: None,
             left_out: LeftOut::default(),
         };
-        Self { wanted, names: AHashSet::new(), gathered }
+        Self { wanted, names: AHashSet::new(), ports: AHashMap::new(), gathered }
     }
 
     /// What is there so far.
@@ -107,7 +112,10 @@ impl Collector {
             probes.are_in(&key);
         }
         self.gathered.count(&key, &measurement, self.wanted.timelines);
-        if self.wanted.hops && measurement.reading.time().is_some() && !measurement.is_late {
+        // A handshake goes there, back and there again, and a connection however often: these have no parts. The two
+        // halves of the handshake do.
+        let has_parts = !matches!(measurement.measure, Measure::Handshake | Measure::Connection);
+        if self.wanted.hops && has_parts && measurement.reading.time().is_some() && !measurement.is_late {
             self.gathered.shares.add(&key, told, measurement.from.at, namer);
         }
     }
@@ -116,15 +124,13 @@ impl Collector {
     fn key(&mut self, told: &Told<'_>, measurement: &Measurement, namer: &Namer) -> Option<Key> {
         let line = Line::new(told, namer);
         let (client, server) = line.client.as_ref().zip(line.server.as_ref())?;
-        let port = match (measurement.measure, server.port) {
-            (Measure::Arp | Measure::Nd | Measure::Ping, _) | (_, None) => String::new(),
-            (_, Some(port)) => port.to_string(),
-        };
+        let has_port = !matches!(measurement.measure, Measure::Arp | Measure::Nd | Measure::Ping);
+        let port = self.port(server.port.filter(|_| has_port));
         let network = namer.network(measurement.place).or(server.network).or(client.network).unwrap_or_default();
         Some(Key {
             client: self.party(client),
             server: self.party(server),
-            port: self.shared(&port),
+            port,
             network: self.shared(network),
             measure: measurement.measure,
         })
@@ -137,6 +143,12 @@ impl Collector {
             None => Arc::clone(&container),
         };
         Party { container, service }
+    }
+
+    /// The port's digits, kept once; nothing where there is none.
+    fn port(&mut self, port: Option<u16>) -> Arc<str> {
+        let digits = || port.map(|port| port.to_string()).unwrap_or_default().into();
+        Arc::clone(self.ports.entry(port).or_insert_with(digits))
     }
 
     /// The name, kept once.
@@ -159,7 +171,10 @@ impl Gathered {
         self.reach(at, until);
         match measurement.reading {
             Reading::Ambiguous(_) => self.left_out.ambiguous += 1,
-            Reading::AtOnce => self.left_out.at_once += 1,
+            // Such a request has neither a first nor a last byte.
+            Reading::AtOnce => self.left_out.at_once += u64::from(key.measure == Measure::LastByte),
+            Reading::Open if key.measure == Measure::Connection => self.left_out.open_connections += 1,
+            Reading::Open => self.left_out.open_answers += 1,
             Reading::Unanswered(count) => {
                 self.lose(key, u64::from(count), 0);
                 if timelines {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::collector::{Collector, Gathered};
 use super::sharing::SharedWriter;
-use super::{Measuring, Slot, input, report, take, wanted};
+use super::{Measuring, Slot, input, logs, take, wanted};
 use crate::cli;
 use crate::commands::output::{ended, plain_layout};
 use crate::commands::{Messages, Streams, replay};
@@ -52,8 +52,10 @@ fn gathered(
     messages: &mut Messages,
 ) -> Option<Gathered> {
     if input::is_log(file) {
-        let (code, measured) = report::of_logs(arguments, &[file.to_owned()], messages);
-        return measured.filter(|_| code == ExitCode::SUCCESS).map(|measured| measured.gathered);
+        let (code, measured) = logs::read(arguments, &[file.to_owned()], messages);
+        let measured = measured.filter(|_| code == ExitCode::SUCCESS)?;
+        measured.notes.iter().for_each(|note| messages.say(note));
+        return Some(measured.gathered);
     }
     let slot = Slot::default();
     let collector = Some(Collector::new(wanted(arguments, false)));

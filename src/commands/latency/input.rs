@@ -43,6 +43,9 @@ impl Input {
         if arguments.probing.probe {
             return pair(arguments).map(Self::Probe);
         }
+        if let Some(folder) = what.iter().find(|name| is_folder(name)) {
+            return Err(format!("{} is a folder; name the files in it", Path::new(folder).display()));
+        }
         let (files, others): (Vec<_>, Vec<_>) = what.iter().partition(|name| is_file(name));
         let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).chain(arguments.read.iter().cloned()).collect();
         match (files.first(), others.first()) {
@@ -105,6 +108,11 @@ fn is_file(name: &OsString) -> bool {
     let path = Path::new(name);
     let is_known = |ending: &OsStr| ending == LOG || CAPTURES.iter().any(|known| ending.eq_ignore_ascii_case(known));
     name == "-" || path.extension().is_some_and(is_known) || path.metadata().is_ok_and(|found| !found.is_dir())
+}
+
+/// Whether a name can only be a folder's: none of Docker's names has a slash.
+fn is_folder(name: &OsStr) -> bool {
+    name.as_encoded_bytes().contains(&b'/') && Path::new(name).is_dir()
 }
 
 /// Whether a file is an interval log, by its ending.

@@ -3,6 +3,8 @@
 mod collector;
 mod compare;
 mod input;
+mod json;
+mod logs;
 mod outputs;
 mod probes;
 mod probing;
@@ -64,7 +66,7 @@ fn measure(arguments: &cli::Latency, input: Input, outputs: &Outputs, mut stream
     let mut messages = Messages(Box::new(shared));
     let title = input.title(&arguments.interfaces);
     let measured = match input {
-        Input::Logs(files) => report::of_logs(arguments, &files, &mut messages),
+        Input::Logs(files) => logs::read(arguments, &files, &mut messages),
         Input::Captures(files) => of_captures(arguments, files, outputs.want_timelines(), streams),
         Input::Targets(targets) => live(arguments, targets, None, &title, outputs, streams),
         Input::Probe(probe) => match Probing::prepare(arguments, &probe) {
@@ -92,9 +94,16 @@ type Ended = (ExitCode, Option<Measured>);
 /// What was gathered, and what was seen beside it.
 pub(super) struct Measured {
     pub gathered: Gathered,
-    pub totals: Totals,
+    /// Not of interval logs, which tell nothing of packets.
+    pub totals: Option<Totals>,
     /// Further remarks.
     pub notes: Vec<String>,
+}
+
+impl Measured {
+    fn has_no_packet(&self) -> bool {
+        self.totals.as_ref().is_some_and(|totals| totals.counters.packets == 0)
+    }
 }
 
 /// Measures capture files.
@@ -141,7 +150,7 @@ fn live(
         if !probes.is_whole() {
             code = ExitCode::FAILURE;
         }
-    } else if let Some(measured) = measured.as_mut().filter(|measured| measured.totals.counters.packets == 0) {
+    } else if let Some(measured) = measured.as_mut().filter(|measured| measured.has_no_packet()) {
         measured.notes.push("no packet came: --probe CLIENT SERVER sends something to measure".to_owned());
     }
     (code, measured)
@@ -196,7 +205,7 @@ impl Measuring {
         let lost = std::mem::take(&mut totals.events_lost);
         let lost = (lost > 0).then(|| format!("{lost} events came too fast, and were not measured"));
         let gathered = collector.into_gathered();
-        let measured = Measured { gathered, totals, notes: lost.into_iter().collect() };
+        let measured = Measured { gathered, totals: Some(totals), notes: lost.into_iter().collect() };
         *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Outputs {
 impl Outputs {
     /// What the user asked for. Where that cannot be, it is said before anything is measured.
     pub fn planned(arguments: &cli::Latency, messages: &mut Messages) -> Option<Self> {
-        let mut files = Vec::with_capacity(arguments.write.len());
+        let mut files: Vec<(PathBuf, Format)> = Vec::with_capacity(arguments.write.len());
         for path in &arguments.write {
             let planned = match files.iter().any(|(other, _)| other == path) {
                 true => Err(format!("{} is named twice", path.display())),
@@ -118,20 +118,27 @@ impl Outputs {
         match timed.as_slice() {
             [] => Err("nothing was measured, so there are no percentiles".to_owned()),
             [only] => self.write_percentiles(path, only).map(|()| None),
-            several => {
-                let (mut used, mut names, mut failed) = (HashSet::new(), Vec::with_capacity(several.len()), Vec::new());
-                for series in several {
-                    let name = unused(&mut used, &file_name(path, series, by));
-                    match self.write_percentiles(&path.with_file_name(&name), series) {
-                        Ok(()) => names.push(name),
-                        Err(why) => failed.push(format!("{name}: {why}")),
-                    }
-                }
-                if !failed.is_empty() {
-                    return Err(failed.join("; "));
-                }
-                Ok(Some(format!("{}: a file for each series: {}", path.display(), names.join(", "))))
+            several => self.write_each(path, several, by).map(Some),
+        }
+    }
+
+    /// A file for each series. One that cannot be written does not keep the others from it.
+    fn write_each(&self, path: &Path, several: &[&Series<'_>], by: By) -> Result<String, String> {
+        let (mut used, mut failures) = (HashSet::new(), Vec::new());
+        let mut first = None;
+        for series in several {
+            let name = unused(&mut used, &file_name(path, series, by));
+            match self.write_percentiles(&path.with_file_name(&name), series) {
+                Ok(()) => drop(first.get_or_insert(name)),
+                Err(why) => failures.push(format!("{name} {why}")),
             }
+        }
+        match (failures.first(), first) {
+            (None, Some(first)) => {
+                Ok(format!("{}: a file for each series, {first} and {} more", path.display(), several.len() - 1))
+            }
+            (Some(failure), _) if failures.len() > 1 => Err(format!("{failure}, and {} more", failures.len() - 1)),
+            (failure, _) => Err(failure.cloned().unwrap_or_default()),
         }
     }
 
@@ -249,7 +256,6 @@ mod tests {
     use super::super::collector::{Collector, Wanted};
     use super::*;
     use crate::latency::{Counted, Limits, key};
-    use crate::render::summary::Totals;
 
     fn outputs(force: bool) -> Outputs {
         Outputs { files: Vec::new(), force }
@@ -284,7 +290,7 @@ mod tests {
         let wanted =
             Wanted { measures: Vec::new(), limits: Limits::default(), hops: false, timelines: true, probes: None };
         let gathered = Collector::new(wanted).into_gathered();
-        let mut measured = Measured { gathered, totals: Totals::default(), notes: Vec::new() };
+        let mut measured = Measured { gathered, totals: None, notes: Vec::new() };
         measured.gathered.table.record(&key::sample("their tag", "", "", Measure::Other), 1000);
         let series = measured.gathered.table.series(By::Series, Order::Count);
         let chart = chart(&measured, "theirs", By::Series, &series);

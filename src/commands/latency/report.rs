@@ -1,73 +1,20 @@
-//! What was measured, as a table, JSON or CSV.
+//! What was measured, as a table; the JSON is beside this.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::io::{self, BufWriter, Write};
 
-use super::collector::{Collector, Gathered, LeftOut};
-use super::{Ended, Measured, wanted};
+use super::collector::{Gathered, LeftOut};
+use super::{Measured, json};
 use crate::cli;
-use crate::commands::Messages;
-use crate::latency::files::{LogReader, write_csv, write_json};
-use crate::latency::{By, Key, Measure, Party, Series};
-use crate::render::latency::{Breakdown, Of, Report, Share, Spent, write_chart, write_table};
-use crate::render::summary::Totals;
+use crate::latency::files::write_csv;
+use crate::latency::{By, Series};
+use crate::render::Layout;
+use crate::render::latency::{Report, write_chart, write_table};
 use crate::render::units::Count;
-use crate::render::{JsonWriter, Layout};
 
 /// As many series have a bar chart each, unless --bars asks for all.
 const CHARTS: usize = 3;
 /// Of fewer times a chart says no more than the table.
 const CHARTED: u64 = 10;
-
-/// Reads interval logs into one table. A log is shown as far as it can be read.
-pub(super) fn of_logs(arguments: &cli::Latency, files: &[PathBuf], messages: &mut Messages) -> Ended {
-    let mut gathered = Collector::new(wanted(arguments, false)).into_gathered();
-    let mut code = ExitCode::SUCCESS;
-    for file in files {
-        if let Err(why) = read_log(file, &arguments.table.measures, &mut gathered) {
-            messages.say(&format!("{}: {why}", file.display()));
-            code = ExitCode::FAILURE;
-        }
-    }
-    // Of what could not be read at all, an empty table says no more.
-    let nothing = code == ExitCode::FAILURE && gathered.table.is_empty();
-    (code, (!nothing).then(|| Measured { gathered, totals: Totals::default(), notes: Vec::new() }))
-}
-
-/// Adds the series of an interval log.
-pub(super) fn read_log(file: &Path, measures: &[Measure], gathered: &mut Gathered) -> Result<(), String> {
-    let opened = File::open(file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "no such file".to_owned(),
-        _ => error.to_string(),
-    })?;
-    let mut input = BufReader::new(opened);
-    let mut reader = LogReader::new(&mut input);
-    while let Some(interval) = reader.next_interval().map_err(|error| error.to_string())? {
-        let key = interval.key().unwrap_or_else(|| foreign(&interval.tag));
-        if measures.is_empty() || measures.contains(&key.measure) {
-            gathered.table.add(&key, &interval.counted);
-            let (start, end) = (interval.start, interval.start + interval.length);
-            gathered.span =
-                Some(gathered.span.map_or((start, end), |(first, latest)| (first.min(start), latest.max(end))));
-        }
-    }
-    Ok(())
-}
-
-/// The series of another program's tag.
-fn foreign(tag: &str) -> Key {
-    let name = if tag.is_empty() { "(no tag)" } else { tag };
-    Key {
-        client: Party::alone(name),
-        server: Party::default(),
-        port: "".into(),
-        network: "".into(),
-        measure: Measure::Other,
-    }
-}
 
 /// Writes what was measured to standard output.
 pub(super) fn tell(
@@ -85,9 +32,7 @@ pub(super) fn tell(
         return out.flush();
     }
     if arguments.table.json {
-        write_json(&mut out, &series)?;
-        write_breakdowns(measured, by, &series, &mut out)?;
-        JsonWriter::new(&mut out).object(&Ending::new(measured))?;
+        json::write(measured, by, &series, &mut out)?;
         return out.flush();
     }
     let report = report(arguments, measured, title, by, series);
@@ -103,9 +48,9 @@ pub(super) fn tell(
             write_chart(series, by, layout, &mut out)?;
         }
     }
-    if measured.totals.counters.packets > 0 || report.series.is_empty() {
+    if let Some(totals) = &measured.totals {
         writeln!(out)?;
-        measured.totals.write_text(&mut out)?;
+        totals.write_text(&mut out)?;
     }
     out.flush()
 }
@@ -118,9 +63,7 @@ fn report<'a>(
     series: Vec<Series<'a>>,
 ) -> Report<'a> {
     let Gathered { table, shares, .. } = &measured.gathered;
-    let breakdown = |series: &Series<'_>| (series.key.clone(), shares.of(by, &series.key));
-    let breakdowns: HashMap<_, _> =
-        series.iter().map(breakdown).filter(|(_, breakdown)| !breakdown.is_empty()).collect();
+    let breakdowns = shares.summed(by);
     let mut notes = notes(measured);
     notes.extend(dropped(measured, &series));
     if arguments.table.hops && breakdowns.is_empty() && !series.is_empty() {
@@ -135,7 +78,7 @@ fn report<'a>(
 
 /// What the kernel had no room for may be the answers of what is lost.
 fn dropped(measured: &Measured, series: &[Series<'_>]) -> Option<String> {
-    let dropped = measured.totals.drops.map_or(0, |drops| drops.kernel);
+    let dropped = measured.totals.as_ref().and_then(|totals| totals.drops).map_or(0, |drops| drops.kernel);
     let lost = series.iter().any(|series| series.counted.lost() > 0);
     (dropped > 0 && lost).then(|| {
         format!(
@@ -147,103 +90,43 @@ fn dropped(measured: &Measured, series: &[Series<'_>]) -> Option<String> {
 
 /// What is in no series, or may be wrong with them.
 fn notes(measured: &Measured) -> Vec<String> {
-    let Gathered { shares, left_out: LeftOut { ambiguous, at_once }, .. } = &measured.gathered;
-    let unmeasured = measured.totals.counters.unmeasured_segments;
+    let Gathered { shares, left_out, .. } = &measured.gathered;
+    let LeftOut { ambiguous, at_once, open_connections, open_answers } = *left_out;
     let counted = [
         (
-            *ambiguous,
-            "acknowledged segments were sent more than once; which one was acknowledged is not known, so they have no time",
+            open_connections,
+            "connection was open at the end or at the beginning, and has no duration",
+            "connections were open at the end or at the beginning, and have no duration",
         ),
-        (*at_once, "times client and server spoke at once, so that nothing was the answer to anything"),
-        (unmeasured, "segments found no room to wait for their acknowledgement, and have no time"),
-        (shares.left_out(), "exchanges are in no share of the hops, for want of room"),
+        (
+            open_answers,
+            "answer may have gone on after the end, and has no last byte",
+            "answers may have gone on after the end, and have no last byte",
+        ),
+        (
+            ambiguous,
+            "acknowledgement is of what was sent more than once; which one is not known, so it has no time",
+            "acknowledgements are of what was sent more than once; which one is not known, so they have no time",
+        ),
+        (
+            at_once,
+            "request has no time: client and server spoke at once, so that nothing was the answer to anything",
+            "requests have no time: client and server spoke at once, so that nothing was the answer to anything",
+        ),
+        (
+            measured.totals.as_ref().map_or(0, |totals| totals.counters.unmeasured_segments),
+            "segment found no room to wait for its acknowledgement, and has no time",
+            "segments found no room to wait for their acknowledgement, and have no time",
+        ),
+        (
+            shares.left_out(),
+            "exchange is in no share of the hops, for want of room",
+            "exchanges are in no share of the hops, for want of room",
+        ),
     ];
-    let counted = counted.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let counted = counted.into_iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {many}"),
+    });
     measured.notes.iter().cloned().chain(counted).collect()
-}
-
-/// Where the time of a series goes, in JSON.
-#[derive(serde::Serialize)]
-struct BreakdownObject<'a> {
-    kind: &'static str,
-    measure: &'static str,
-    client: &'a str,
-    server: &'a str,
-    port: &'a str,
-    network: &'a str,
-    of: &'static str,
-    exchanges: u64,
-    parts: Vec<PartObject>,
-}
-
-/// A part of the way.
-#[derive(serde::Serialize)]
-struct PartObject {
-    place: String,
-    ns: f64,
-    there_ns: Option<f64>,
-    back_ns: Option<f64>,
-}
-
-impl From<Share> for PartObject {
-    fn from(Share { label, spent }: Share) -> Self {
-        let (ns, there_ns, back_ns) = match spent {
-            Spent::Between { there_ns, back_ns } => (there_ns + back_ns, Some(there_ns), Some(back_ns)),
-            Spent::Behind { ns } => (ns, None, None),
-        };
-        Self { place: label, ns, there_ns, back_ns }
-    }
-}
-
-fn write_breakdowns(measured: &Measured, by: By, series: &[Series<'_>], out: &mut dyn Write) -> io::Result<()> {
-    let mut json = JsonWriter::new(out);
-    for Series { key, .. } in series {
-        for Breakdown { of, shares } in measured.gathered.shares.of(by, key) {
-            let (of, exchanges) = match of {
-                Of::Mean(exchanges) => ("mean", exchanges),
-                Of::Slowest => ("slowest", 1),
-            };
-            json.object(&BreakdownObject {
-                kind: "breakdown",
-                measure: key.measure.name(),
-                client: key.client.name(),
-                server: key.server.name(),
-                port: &key.port,
-                network: &key.network,
-                of,
-                exchanges,
-                parts: shares.into_iter().map(PartObject::from).collect(),
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// The last object of the JSON: what was seen beside the series.
-#[derive(serde::Serialize)]
-struct Ending<'a> {
-    kind: &'static str,
-    series_merged: u64,
-    ambiguous_acknowledgements: u64,
-    spoke_at_once: u64,
-    unmeasured_segments: u64,
-    packets: u64,
-    dropped_by_kernel: Option<u64>,
-    notes: &'a [String],
-}
-
-impl<'a> Ending<'a> {
-    fn new(measured: &'a Measured) -> Self {
-        let Measured { gathered, totals, notes } = measured;
-        Self {
-            kind: "summary",
-            series_merged: gathered.table.merged(),
-            ambiguous_acknowledgements: gathered.left_out.ambiguous,
-            spoke_at_once: gathered.left_out.at_once,
-            unmeasured_segments: totals.counters.unmeasured_segments,
-            packets: totals.counters.packets,
-            dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
-            notes,
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! Where the time goes: the shares of the hops of a series, on the whole and of its slowest exchange.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ahash::AHashMap;
@@ -67,10 +68,11 @@ impl Shares {
         self.left_out
     }
 
-    /// Those of a series, or of a sum of several.
-    pub fn of(&self, by: By, key: &Key) -> Vec<Breakdown> {
-        let mut sum = OfSeries::default();
-        for (_, one) in self.series.iter().filter(|(one, _)| by.key(one) == *key) {
+    /// Those of each series, or of the sums of several.
+    pub fn summed(&self, by: By) -> HashMap<Key, Vec<Breakdown>> {
+        let mut sums: HashMap<Key, OfSeries> = HashMap::new();
+        for (key, one) in &self.series {
+            let sum = sums.entry(by.key(key)).or_default();
             for way in one.ways.iter().chain(&one.slowest) {
                 sum.note_slowest(way);
             }
@@ -78,11 +80,7 @@ impl Shares {
                 sum.add_way(way.clone());
             }
         }
-        sum.ways.sort_by_key(|way| std::cmp::Reverse(way.exchanges));
-        // Of one alone, it is the mean.
-        let several = sum.ways.iter().map(|way| way.exchanges).sum::<u64>() > 1;
-        let slowest = sum.slowest.filter(|_| several).map(|way| way.breakdown(Of::Slowest));
-        sum.ways.iter().map(|way| way.breakdown(Of::Mean(way.exchanges))).chain(slowest).collect()
+        sums.into_iter().map(|(key, sum)| (key, sum.breakdowns())).collect()
     }
 }
 
@@ -110,11 +108,24 @@ impl OfSeries {
         self.ways.push(way);
         0
     }
+
+    /// The ways, that of most exchanges first, and the slowest exchange.
+    fn breakdowns(mut self) -> Vec<Breakdown> {
+        self.ways.sort_by_cached_key(|way| (std::cmp::Reverse(way.exchanges), way.labels()));
+        // Of one exchange, the mean is it.
+        let several = self.ways.len() > 1 || self.ways.iter().any(|way| way.exchanges > 1);
+        let slowest = self.slowest.filter(|_| several).map(|way| way.breakdown(Of::Slowest));
+        self.ways.iter().map(|way| way.breakdown(Of::Mean(way.exchanges))).chain(slowest).collect()
+    }
 }
 
 impl Way {
     fn spent(&self) -> Duration {
         self.stretches.iter().map(|stretch| stretch.spent).sum()
+    }
+
+    fn labels(&self) -> Vec<String> {
+        self.stretches.iter().map(|stretch| stretch.label.clone()).collect()
     }
 
     fn is_as(&self, other: &Self) -> bool {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::number::Rounded;
 use crate::latency::compare::Bounds;
 use crate::latency::{Change, Comparison, Counted, Key, Losses, Runs};
 
@@ -37,7 +38,7 @@ struct Run {
 
 #[derive(Serialize)]
 struct ChangeObject {
-    percentile: f64,
+    percentile: Rounded,
     before_ns: u64,
     after_ns: u64,
     difference_ns: i64,
@@ -108,7 +109,7 @@ impl ChangeObject {
         let between = |Bounds { low, high }: Bounds| [low, high];
         Self {
             // 0.999 times 100 is not 99.9.
-            percentile: (change.share * 1e6).round() / 1e4,
+            percentile: Rounded(change.share * 1e2),
             before_ns: change.before,
             after_ns: change.after,
             difference_ns: change.difference(),
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         let shared = &lines[0];
         assert_eq!((&shared["kind"], &shared["client"]), (&json!("comparison"), &json!("a\u{1b}")));
-        let median = json!({"percentile": 50.0, "before_ns": 1009, "after_ns": 2009, "difference_ns": 1000,
+        let median = json!({"percentile": 50, "before_ns": 1009, "after_ns": 2009, "difference_ns": 1000,
             "before_between_ns": [1002, 1017], "after_between_ns": [2002, 2017], "verdict": "slower"});
         assert_eq!(shared["percentiles"][0], median);
         let tail = &shared["percentiles"][4];

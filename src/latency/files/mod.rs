@@ -6,10 +6,12 @@ pub mod hgrm;
 pub mod hlog;
 mod hlog_read;
 mod names;
+mod number;
 pub mod rows;
 
 pub use comparison::write_comparison_json;
 pub use hgrm::{Unit, write_percentiles};
 pub use hlog::LogWriter;
 pub use hlog_read::{Interval, LogError, LogReader, Problem};
+pub use number::Rounded;
 pub use rows::{write_csv, write_json};

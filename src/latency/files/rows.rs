@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::names;
+use super::number::Rounded;
 use crate::latency::{Figures, Series};
 
-/// The columns of the CSV, which are the members of the JSON. New ones are added at the end.
+/// The columns of the CSV, which are the members of the JSON after its `kind`. New ones are added at the end.
 const COLUMNS: [&str; 21] = [
     "measure",
     "client",
@@ -32,9 +33,10 @@ const COLUMNS: [&str; 21] = [
     "failed",
 ];
 
-/// A series as it is written; its members are in the order of [`COLUMNS`].
+/// A series as it is written; its members after `kind` are in the order of [`COLUMNS`].
 #[derive(Serialize)]
 struct Row<'a> {
+    kind: &'static str,
     measure: &'static str,
     client: &'a str,
     server: &'a str,
@@ -53,8 +55,8 @@ struct Row<'a> {
     p99_ns: Option<u64>,
     p999_ns: Option<u64>,
     max_ns: Option<u64>,
-    mean_ns: Option<f64>,
-    standard_deviation_ns: Option<f64>,
+    mean_ns: Option<Rounded>,
+    standard_deviation_ns: Option<Rounded>,
     failed: u64,
 }
 
@@ -63,10 +65,9 @@ impl<'a> Row<'a> {
         let (key, counted) = (&series.key, &series.counted);
         let figures = counted.times.figures();
         let figure = |figure: fn(&Figures) -> u64| figures.as_ref().map(figure);
-        // A picosecond is far beyond what is measured, and seventeen digits are not read by anyone.
-        let rounded =
-            |figure: fn(&Figures) -> f64| figures.as_ref().map(|figures| (figure(figures) * 1e3).round() / 1e3);
+        let rounded = |figure: fn(&Figures) -> f64| figures.as_ref().map(|figures| Rounded(figure(figures)));
         Self {
+            kind: "series",
             measure: key.measure.name(),
             client: &key.client.container,
             server: &key.server.container,
@@ -207,6 +208,7 @@ mod tests {
         let json = String::from_utf8(json).unwrap();
         assert_eq!(json.lines().count(), keys.len());
         for (line, key) in json.lines().zip(&keys) {
+            assert!(line.starts_with("{\"kind\":\"series\",\"measure\":"), "{line}");
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(value["client"], *key.client.container);
             assert_eq!(value["p50_ns"], 2000);
