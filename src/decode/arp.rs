@@ -86,6 +86,7 @@ impl Protocol for AddressResolution {
             to_group: false,
             failed: false,
             id: 0,
+            id_mask: u64::MAX,
             subject,
         })
     }

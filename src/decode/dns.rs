@@ -202,6 +202,25 @@ impl<'a> Message<'a> {
         self.records(u16::try_from(all).unwrap_or(u16::MAX)).skip(before as usize).find(|record| record.kind.0 == 41)
     }
 
+    /// Whether the bytes are a lookup or its answer and nothing else: what is asked of a datagram whose ports do not say
+    /// that it is one. One question for a type and class that there are, a name that prints, records that end where the
+    /// bytes do.
+    pub fn is_exact(&self) -> bool {
+        // The bit between RA and AD is 0 (RFC 6895, 2).
+        if self.question_count() != 1 || self.opcode() != 0 || self.header[3] & 0x40 != 0 {
+            return false;
+        }
+        let is_empty = self.answer_count() == 0 && self.field(8) == 0 && matches!(self.header[3] & 0x0f, 0);
+        let counts = [self.answer_count(), self.field(8), self.field(10)];
+        let Some(count) = counts.into_iter().try_fold(0_u16, u16::checked_add) else { return false };
+        if !self.is_response() && !is_empty || !self.question().is_some_and(|question| question.is_usual()) {
+            return false;
+        }
+        let mut records = self.records(count);
+        while records.next().is_some() {}
+        records.left == 0 && records.at == self.bytes.len()
+    }
+
     fn records(&self, count: u16) -> Records<'a> {
         let mut questions = self.questions();
         while questions.next().is_some() {}
@@ -244,6 +263,14 @@ pub struct Question<'a> {
     pub kind: RecordType,
     /// The class; 1 is the Internet.
     pub class: u16,
+}
+
+impl Question<'_> {
+    /// Whether the type is known, the class one of those in use (RFC 6895, 3.2), and the name of characters that print.
+    fn is_usual(&self) -> bool {
+        let prints = |label: &[u8]| label.iter().all(u8::is_ascii_graphic);
+        self.kind.name().is_some() && matches!(self.class, 1 | 3 | 255) && self.name.labels().all(prints)
+    }
 }
 
 /// Records of a message; ends at the first that is malformed.
@@ -538,6 +565,29 @@ mod tests {
         assert_eq!((question.name.to_string(), question.kind), ("db".to_owned(), RecordType::A));
         let answers: Vec<_> = message.answers().map(|record| format!("{} {record}", record.kind)).collect();
         assert_eq!(answers, ["CNAME redis.db", "A 172.18.0.2"]);
+    }
+
+    #[test]
+    fn only_a_whole_message_is_exact() {
+        let is_exact = |bytes: &[u8]| Message::new(bytes).is_some_and(|message| message.is_exact());
+        assert!(is_exact(ANSWER));
+        for length in 0..ANSWER.len() {
+            assert!(!is_exact(&ANSWER[..length]), "{length}");
+        }
+        assert!(!is_exact(&[ANSWER, &[0]].concat()), "a byte too many");
+        for (at, byte, why) in [
+            (3, 0xc0, "a bit that is 0"),
+            (5, 2, "two questions"),
+            (13, 7, "a name that does not print"),
+            (17, 99, "a type that nobody has"),
+            (19, 9, "a class that nobody has"),
+            (2, 0x01, "a question with answers"),
+            (2, 0x91, "another operation"),
+        ] {
+            let mut bytes = ANSWER.to_vec();
+            bytes[at] = byte;
+            assert!(!is_exact(&bytes), "{why}");
+        }
     }
 
     #[test]

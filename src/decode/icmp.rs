@@ -224,7 +224,7 @@ pub struct Quoted {
 /// UDP need four.
 pub fn quoted(bytes: &[u8]) -> Option<Quoted> {
     let mut stop = None;
-    let inner = ip::read(bytes, 0, &mut stop)?;
+    let inner = ip::read(bytes, ip::ANY_LENGTH, &mut stop)?;
     let offset = match inner.source {
         IpAddr::V4(_) => usize::from(bytes.first()? & 0x0f) * 4,
         // Extension headers before the transport are rare in a quotation; those of a fragment are read through.
@@ -288,6 +288,7 @@ impl Protocol for Ping {
             to_group: !echo.reply && is_to_group(packet, ip.destination),
             failed: false,
             id: u64::from(echo.id) << 16 | u64::from(echo.sequence),
+            id_mask: u64::MAX,
             subject: Subject::Ping { echo, hop_limit: ip.hop_limit, fragmented: ip.fragment.is_some() },
         })
     }
@@ -333,6 +334,7 @@ impl Protocol for NeighbourDiscovery {
             to_group: false,
             failed: false,
             id: 0,
+            id_mask: u64::MAX,
             subject,
         })
     }

@@ -12,6 +12,8 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 /// Protocol number of ICMPv6.
 pub const ICMPV6: u8 = 58;
+/// How much may be missing of a packet that an ICMP error quotes: nobody says.
+pub(super) const ANY_LENGTH: usize = 0xffff;
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -71,8 +73,10 @@ fn ipv4<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
     let (h, _) = header::<20>(bytes, Layer::Ipv4, stop)?;
     let header_len = usize::from(h[0] & 0x0f) * 4;
     let total = usize::from(u16::from_be_bytes([h[2], h[3]]));
-    // 0 is what segmentation offload leaves in a packet over 65,535 bytes: then the frame says how long it is.
-    let total = if total == 0 { bytes.len() + missing } else { total };
+    // 0 is what segmentation offload leaves in a packet over 65,535 bytes: then the frame says how long it is. It says so,
+    // too, where the header claims more than there was.
+    let most = bytes.len() + missing;
+    let total = if total == 0 { most } else { total.min(most) };
     if header_len < 20 || total < header_len {
         *stop = Some(Stop::Invalid { layer: Layer::Ipv4, why: "header length" });
         return None;
@@ -90,7 +94,11 @@ fn ipv4<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
         transport: Transport::Other,
     };
     match bytes.get(header_len..total.min(bytes.len())) {
-        Some(payload) => ip.transport = transport(&ip, payload, stop),
+        Some(mut payload) => {
+            if ip.protocol != AUTHENTICATION || extensions(&mut ip, &mut payload, stop).is_some() {
+                ip.transport = transport(&ip, payload, stop);
+            }
+        }
         None => *stop = Some(Stop::Short { layer: Layer::Ipv4, needed: header_len, had: bytes.len() }),
     }
     Some(ip)
@@ -104,7 +112,8 @@ fn ipv6<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
     };
     let claimed = usize::from(u16::from_be_bytes([h[4], h[5]]));
     // 0 is a jumbogram (RFC 2675): then the frame says how long it is.
-    let claimed = if claimed == 0 { rest.len() + missing } else { claimed };
+    let most = rest.len() + missing;
+    let claimed = if claimed == 0 { most } else { claimed.min(most) };
     let mut ip = Ip {
         source: address(8),
         destination: address(24),
@@ -121,15 +130,21 @@ fn ipv6<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
     Some(ip)
 }
 
-/// Reads through the extension headers, so that `ip.protocol` and `payload` are those of the transport.
+/// Reads through the extension headers, so that `ip.protocol` and `payload` are those of the transport. IPv4 has one of
+/// them, too: that which authenticates (RFC 4302, 2).
 fn extensions(ip: &mut Ip<'_>, payload: &mut &[u8], stop: &mut Option<Stop>) -> Option<()> {
+    let layer = if ip.source.is_ipv4() { Layer::Ipv4 } else { Layer::Ipv6 };
     for _ in 0..MAX_EXTENSIONS {
-        if !matches!(ip.protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | MOBILITY)
-            || ip.fragment.is_some_and(|fragment| fragment.offset > 0)
-        {
+        let is_extension = match ip.source {
+            IpAddr::V4(_) => ip.protocol == AUTHENTICATION,
+            IpAddr::V6(_) => {
+                matches!(ip.protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | MOBILITY)
+            }
+        };
+        if !is_extension || ip.fragment.is_some_and(|fragment| fragment.offset > 0) {
             return Some(());
         }
-        let (h, _) = header::<8>(payload, Layer::Ipv6, stop)?;
+        let (h, _) = header::<8>(payload, layer, stop)?;
         let length = match ip.protocol {
             FRAGMENT => 8,
             AUTHENTICATION => (usize::from(h[1]) + 2) * 4,
@@ -144,13 +159,13 @@ fn extensions(ip: &mut Ip<'_>, payload: &mut &[u8], stop: &mut Option<Stop>) -> 
         }
         ip.protocol = h[0];
         let Some(rest) = payload.get(length..) else {
-            *stop = Some(Stop::Short { layer: Layer::Ipv6, needed: length, had: payload.len() });
+            *stop = Some(Stop::Short { layer, needed: length, had: payload.len() });
             return None;
         };
         *payload = rest;
         ip.payload_len = ip.payload_len.saturating_sub(length);
     }
-    *stop = Some(Stop::Invalid { layer: Layer::Ipv6, why: "more than 16 extension headers" });
+    *stop = Some(Stop::Invalid { layer, why: "more than 16 extension headers" });
     None
 }
 
@@ -221,6 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn reads_through_what_authenticates_ipv4() {
+        let mut bytes = vec![0x45, 0, 0, 20 + 24 + 9, 0, 0, 0, 0, 64, AUTHENTICATION, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        bytes.extend([UDP, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+        bytes.extend([7; 12]);
+        bytes.extend([0, 1, 0, 2, 0, 9, 0, 0, 9]);
+        let ip = read(&bytes, 0, &mut None).unwrap();
+        assert!(matches!(ip.transport, Transport::Udp(udp) if udp.payload == [9]));
+        assert_eq!((ip.protocol, ip.payload_len), (UDP, 9));
+        for cut in 20..44 {
+            let mut stop = None;
+            assert!(matches!(read(&bytes[..cut], 0, &mut stop).unwrap().transport, Transport::Other), "{cut}");
+            assert!(stop.is_some(), "{cut}");
+        }
+    }
+
+    #[test]
     fn a_later_fragment_has_no_ports() {
         let mut bytes = v6_header(FRAGMENT, 16);
         bytes.extend([TCP, 0, 0, 8, 0, 0, 0, 7]);
@@ -244,5 +275,11 @@ mod tests {
         bytes.extend([0, 1, 0, 2, 0xff, 0xff, 0, 0, 9]);
         let ip = read(&bytes, 0, &mut None).unwrap();
         assert!(matches!(ip.transport, Transport::Udp(udp) if udp.payload == [9]));
+        assert_eq!(ip.payload_len, 9, "the frame was no longer");
+        let ip = read(&bytes, 100_000, &mut None).unwrap();
+        assert_eq!(ip.payload_len, 0xffff - 20, "it was, and is cut");
+        let mut bytes = v6_header(UDP, 1000);
+        bytes.extend([0, 1, 0, 2, 0, 9, 0, 0, 9]);
+        assert_eq!(read(&bytes, 0, &mut None).unwrap().payload_len, 9);
     }
 }

@@ -1,6 +1,6 @@
 //! The link layer: Ethernet with VLAN tags, Linux cooked capture, BSD loopback, raw IP.
 
-use super::{Layer, Stop, header};
+use super::{Layer, Stop, header, mpls};
 use crate::address::MacAddr;
 use crate::capture::{Frame, LinkType};
 
@@ -73,6 +73,9 @@ fn typed<'a>(mut ethertype: u16, mut rest: &'a [u8], link: &mut Link, stop: &mut
     for depth in 0..MAX_VLANS {
         if !ETHERTYPE_VLAN.contains(&ethertype) {
             link.ethertype = if ethertype < ETHERTYPE_MIN { 0 } else { ethertype };
+            if let Some((ethertype, inner)) = mpls::open(ethertype, rest) {
+                (link.ethertype, rest) = (ethertype, inner);
+            }
             return Some(rest);
         }
         let (tag, inner) = header::<4>(rest, Layer::Vlan, stop)?;

@@ -6,6 +6,9 @@ use super::dns::{HEADER_LEN, LLMNR_PORT, MDNS_PORT, Message, PORT, Rcode};
 use super::message::{self, Endpoint, Framed, Protocol, ProtocolId, Retry, Role, Subject};
 use super::{Ip, Network, Packet, Transport};
 
+/// The port of the name service of `NetBIOS` (RFC 1002, 4.2), whose messages have the form of DNS.
+const NETBIOS_PORT: u16 = 137;
+
 /// The id and the first question in one number: two lookups from one socket may have drawn the same id.
 fn correlation(message: &Message<'_>) -> u64 {
     // FNV-1a over the question; an attacker who makes it collide only confuses lookups of his own socket and id.
@@ -36,6 +39,8 @@ fn exchange(protocol: ProtocolId, bytes: &[u8], from: Endpoint, to: Endpoint) ->
         to_group: !reply && to.address.is_multicast(),
         failed: reply && message.rcode() != Rcode::NOERROR,
         id: correlation(&message),
+        // Servers that could not read the question, and captures that are cut, do not have it.
+        id_mask: if reply && message.question().is_none() { 0xffff } else { u64::MAX },
         subject: Subject::Dns(message),
     })
 }
@@ -70,6 +75,11 @@ impl Protocol for Dns {
     }
     fn claims(&self, source: Endpoint, destination: Endpoint) -> bool {
         either_port(source, destination, PORT)
+    }
+    /// Name servers in containers often have another port.
+    fn recognises(&self, source: Endpoint, destination: Endpoint, payload: &[u8]) -> bool {
+        !either_port(source, destination, NETBIOS_PORT)
+            && Message::new(payload).is_some_and(|message| message.is_exact())
     }
     fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
         read_udp(protocol, packet)
@@ -142,5 +152,20 @@ impl Protocol for Llmnr {
     }
     fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<message::Message<'a>> {
         read_udp(protocol, packet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn another_port_takes_a_message_beyond_doubt_and_netbios_is_none() {
+        let end = |port| Endpoint::socket(Ipv4Addr::new(10, 0, 0, 1).into(), port);
+        let question = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'd', b'b', 0, 0, 33, 0, 1];
+        assert!(Dns.recognises(end(40_000), end(8600), &question));
+        assert!(!Dns.recognises(end(40_000), end(8600), &question[..19]));
+        assert!(!Dns.recognises(end(137), end(137), &question), "a node status request has the type of SRV");
     }
 }

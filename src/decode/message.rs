@@ -75,6 +75,8 @@ pub struct Message<'a> {
     pub failed: bool,
     /// Equal in a request and its reply, and different in any other between the same ends.
     pub id: u64,
+    /// The bits of `id` that are known: all, but in a reply that does not repeat all that its request's are made of.
+    pub id_mask: u64,
     /// What it is about.
     pub subject: Subject<'a>,
 }
@@ -126,6 +128,10 @@ pub trait Protocol: Sync {
     fn claims(&self, _source: Endpoint, _destination: Endpoint) -> bool {
         false
     }
+    /// Whether a datagram between other ports is of this protocol beyond doubt.
+    fn recognises(&self, _source: Endpoint, _destination: Endpoint, _payload: &[u8]) -> bool {
+        false
+    }
     /// Reads a packet's message; `None` where it is not of this protocol.
     fn read<'a>(&self, id: ProtocolId, packet: &Packet<'a>) -> Option<Message<'a>>;
     /// Reads a message from a TCP stream, where the protocol runs over TCP; see [`Framed`].
@@ -170,6 +176,7 @@ pub fn read<'a>(packet: &Packet<'a>) -> Option<Message<'a>> {
             let from = Endpoint::socket(source, udp.source_port);
             let to = Endpoint::socket(destination, udp.destination_port);
             first(packet, |protocol| protocol.claims(from, to))
+                .or_else(|| first(packet, |protocol| protocol.recognises(from, to, udp.payload)))
         }
         _ => None,
     }

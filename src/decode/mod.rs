@@ -19,6 +19,7 @@ pub mod tcp;
 pub mod tunnel;
 pub mod udp;
 
+mod mpls;
 mod vxlan;
 
 use crate::capture::{Frame, TapId};
@@ -175,7 +176,7 @@ fn read<'a>(frame: &Frame<'a>, opens_tunnels: bool) -> Packet<'a> {
 /// The packet that an ICMP error quotes, from its IP header on, as if it had been seen where the error was.
 pub fn quoted<'a>(error: &Packet<'_>, bytes: &'a [u8]) -> Option<Packet<'a>> {
     let mut stop = None;
-    let network = Network::Ip(ip::read(bytes, 0, &mut stop)?);
+    let network = Network::Ip(ip::read(bytes, ip::ANY_LENGTH, &mut stop)?);
     Some(Packet { network, stop, wire_len: 0, ..Packet { network: Network::Other, ..*error } })
 }
 

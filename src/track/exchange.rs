@@ -21,6 +21,8 @@ const WAITING: usize = 0;
 const GIVEN_UP: usize = 1;
 /// A reply this long after its request was given up is still paired, in packet time.
 const LATE_REPLIES: Duration = Duration::from_secs(60);
+/// As many requests are looked through for a reply of whose id only some bits are known.
+const NEWEST: usize = 256;
 /// Stands for "whoever answers" in the key of a request to a group.
 const ANYONE: Endpoint = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
@@ -121,6 +123,7 @@ impl Exchanges {
         let Some(table) = self.tables.get_mut(usize::from(carried.message.protocol.0)) else { return false };
         let exact = key(carried.place, &carried.message);
         let slot = table.find(&exact).or_else(|| table.find(&Key { server: ANYONE, ..exact }));
+        let slot = slot.or_else(|| by_known_bits(table, &exact, carried.message.id_mask));
         let Some(slot) = slot else { return false };
         let late = table.list(slot) == GIVEN_UP;
         let pending = table.get(slot);
@@ -190,6 +193,18 @@ fn key(place: Place, message: &Message<'_>) -> Key {
     let server = if message.to_group { ANYONE } else { message.server };
     // LLMNR and others are asked on one port and may answer from another socket; the client's port tells them apart.
     Key { place, client: message.client, server, id: message.id }
+}
+
+/// The request of a reply of whose id only some bits are known. Only the newest are looked at, for such a reply is seldom
+/// late, and nobody is to make us look at all of them with each packet.
+fn by_known_bits(table: &Table<Key, Pending, 2>, reply: &Key, mask: u64) -> Option<Slot> {
+    let answers = |slot: &Slot| {
+        let Key { place, client, server, id } = table.key(*slot);
+        let is_asked = server == reply.server || server == ANYONE;
+        is_asked && (place, client, id & mask) == (reply.place, reply.client, reply.id & mask)
+    };
+    let newest = table.newest(WAITING).take(if mask == u64::MAX { 0 } else { NEWEST });
+    newest.filter(answers).last()
 }
 
 fn unanswered(

@@ -11,6 +11,7 @@ pub mod table;
 
 mod datagram;
 mod exchange;
+mod gaps;
 mod lines;
 mod measuring;
 mod nodes;

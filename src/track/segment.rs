@@ -5,12 +5,20 @@
 use std::time::Duration;
 
 use super::event::Direction;
+use super::gaps::Gaps;
 use crate::decode::Tcp;
 use crate::time::Timestamp;
 
-/// A segment that comes this soon after a later one was reordered, not sent again; used until the handshake gave a round
+/// A segment that comes this soon after a later one was reordered, not sent again; used where the handshake gave no round
 /// trip.
 const REORDERING: Duration = Duration::from_millis(3);
+/// No segment is sent again sooner because of silence (Linux' `TCP_RTO_MIN`). A handshake with a loss takes longer than
+/// this, and is no measure of the way.
+const AGAIN: Duration = Duration::from_millis(200);
+/// A segment that fills a gap this soon after its start was asked for again and again was sent again because of that.
+const FAST: Duration = Duration::from_millis(20);
+/// What was sent before the first segment that was seen is missing, as far back as this.
+const UNSEEN: u32 = 1 << 24;
 
 /// One direction of a connection, as its sender's segments show it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,10 +29,16 @@ pub(super) struct Half {
     next: Option<u32>,
     /// When `next` last moved.
     next_at: Timestamp,
-    /// Bytes before this number may be missing: the start of the latest gap.
-    gap: Option<u32>,
-    acknowledged: Option<u32>,
+    /// What was passed over.
+    gaps: Gaps,
+    /// How often the latest acknowledgement was repeated.
+    repeats: u8,
     window: u16,
+    /// The latest acknowledgement, and the highest: the latest may have been overtaken.
+    acknowledged: Option<u32>,
+    heard: u32,
+    /// When an acknowledgement was last seen.
+    acknowledged_at: Timestamp,
     /// The sequence number after the FIN, once it was seen.
     pub fin: Option<u32>,
 }
@@ -46,10 +60,11 @@ pub(super) enum Sequel {
 }
 
 impl Half {
-    /// Takes a segment of this direction; `round_trip` is that of the handshake, where it was seen.
-    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, round_trip: Option<Duration>) -> Sequel {
+    /// Takes a segment of this direction; `other` is the other one, and `round_trip` that of the handshake, where it was
+    /// seen.
+    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) -> Sequel {
         let (next, again) = (self.next, self.direction.retransmissions);
-        self.follow(tcp, at, round_trip);
+        self.follow(tcp, at, other, round_trip);
         if self.direction.retransmissions != again {
             Sequel::Again
         } else if self.next != next {
@@ -64,7 +79,7 @@ impl Half {
         self.next
     }
 
-    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, round_trip: Option<Duration>) {
+    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
         self.direction.packets += 1;
@@ -74,12 +89,17 @@ impl Half {
         }
         match self.next {
             _ if tcp.flags.rst() => {}
-            None => self.advance(end, tcp.payload_len, at),
-            Some(next) if length == 0 => self.acknowledgement(tcp, next),
-            Some(next) if before(tcp.sequence, next) => self.again(tcp, next, end, at, round_trip),
+            None => {
+                if !tcp.flags.syn() {
+                    self.gaps.open(tcp.sequence.wrapping_sub(UNSEEN), tcp.sequence);
+                }
+                self.advance(end, tcp.payload_len, at);
+            }
+            Some(next) if length == 0 => self.acknowledgement(tcp, next, at),
+            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip),
             Some(next) => {
                 if tcp.sequence != next {
-                    self.gap = Some(next);
+                    self.gaps.open(next, tcp.sequence);
                 }
                 self.advance(end, tcp.payload_len, at);
             }
@@ -88,50 +108,210 @@ impl Half {
             self.fin = Some(end);
         }
         if tcp.flags.ack() {
-            self.acknowledged = Some(tcp.acknowledgement);
+            if self.acknowledged != Some(tcp.acknowledgement) {
+                self.repeats = 0;
+            }
+            if self.acknowledged.is_none() || before(self.heard, tcp.acknowledgement) {
+                self.heard = tcp.acknowledgement;
+            }
+            (self.acknowledged, self.acknowledged_at) = (Some(tcp.acknowledgement), at);
             self.window = tcp.window;
         }
     }
 
     /// Whether this direction's sender has acknowledged `number`.
     pub fn has_acknowledged(&self, number: u32) -> bool {
-        self.acknowledged.is_some_and(|acknowledged| !before(acknowledged, number))
+        self.acknowledged.is_some() && !before(self.heard, number)
     }
 
     fn advance(&mut self, end: u32, bytes: usize, at: Timestamp) {
         (self.next, self.next_at) = (Some(end), at);
+        self.gaps.follow(end);
         self.direction.bytes += bytes as u64;
     }
 
-    /// A segment without data that stands where the next byte would: a duplicate if it says nothing new.
-    fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32) {
+    /// A segment without data: a duplicate if it stands where the next byte would, and says nothing new.
+    fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp) {
+        if before(next, tcp.sequence) {
+            // Something was sent that was not seen.
+            self.gaps.open(next, tcp.sequence);
+            return self.advance(tcp.sequence, 0, at);
+        }
         let same = self.acknowledged == Some(tcp.acknowledgement) && self.window == tcp.window;
         if same && tcp.sequence == next && tcp.window != 0 {
             self.direction.duplicate_acks += 1;
+            self.repeats = self.repeats.saturating_add(1);
         }
     }
 
     /// A segment that begins before bytes that were sent already.
-    fn again(&mut self, tcp: &Tcp<'_>, next: u32, end: u32, at: Timestamp, round_trip: Option<Duration>) {
+    fn again(
+        &mut self,
+        tcp: &Tcp<'_>,
+        (next, end): (u32, u32),
+        at: Timestamp,
+        other: &Self,
+        round_trip: Option<Duration>,
+    ) {
+        let is_probe = tcp.sequence == next.wrapping_sub(1) && !tcp.flags.syn() && !tcp.flags.fin();
         // A keep-alive repeats the last byte, or none, on purpose (RFC 9293, 3.8.4).
-        if tcp.payload_len <= 1 && tcp.sequence == next.wrapping_sub(1) && !tcp.flags.syn() && !tcp.flags.fin() {
+        if is_probe && tcp.payload_len <= 1 {
             return;
         }
-        let soon = at - self.next_at < round_trip.unwrap_or(REORDERING).max(REORDERING);
-        let fills = self.gap.is_some_and(|gap| !before(tcp.sequence, gap));
-        if fills && soon {
-            self.direction.out_of_order += 1;
-        } else {
-            self.direction.retransmissions += 1;
+        let last = end.wrapping_sub(u32::from(tcp.flags.fin()));
+        let until = |number: u32| if before(number, next) { number } else { next };
+        let missing = self.gaps.fill(tcp.sequence, until(last));
+        let fills = missing > 0 || self.gaps.fill(last, until(end)) > 0;
+        let fresh = if before(next, last) { last.wrapping_sub(next) } else { 0 };
+        // One byte that asks whether a closed window is open again is repeated with what follows it.
+        if !(is_probe && fresh > 0) {
+            let soon = at - self.next_at < round_trip.map_or(REORDERING, |round_trip| round_trip.min(AGAIN));
+            if fills && soon && !other.has_acknowledged(end) && !other.wants(tcp.sequence, self.next_at, at) {
+                self.direction.out_of_order += 1;
+            } else {
+                self.direction.retransmissions += 1;
+            }
         }
-        if fills {
-            // The bytes of the gap were not counted when it opened.
-            self.direction.bytes += tcp.payload_len as u64;
-            self.gap = before(end, next).then_some(end);
-        }
+        self.direction.bytes += u64::from(missing);
         if before(next, end) {
-            let fresh = end.wrapping_sub(next) as usize - usize::from(tcp.flags.fin());
-            self.advance(end, if fills { 0 } else { fresh }, at);
+            self.advance(end, fresh as usize, at);
         }
+    }
+
+    /// Whether this direction's sender has just repeated that it waits for that number (RFC 5681, 3.2), since it was passed
+    /// over.
+    fn wants(&self, number: u32, passed_over: Timestamp, at: Timestamp) -> bool {
+        let said = self.acknowledged_at;
+        self.repeats >= 2 && self.acknowledged == Some(number) && said >= passed_over && at - said < FAST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::tcp::Flags;
+
+    /// Both directions of a connection whose handshake took 100 microseconds.
+    #[derive(Default)]
+    struct Pair {
+        own: Half,
+        other: Half,
+    }
+
+    const ACK: u8 = 0x10;
+    const FIN: u8 = 0x11;
+
+    fn tcp(flags: u8, sequence: u32, acknowledgement: u32, length: usize) -> Tcp<'static> {
+        Tcp {
+            source_port: 40_000,
+            destination_port: 80,
+            sequence,
+            acknowledgement,
+            flags: Flags(flags),
+            window: 1000,
+            option_bytes: &[],
+            payload_len: length,
+            payload: &[],
+        }
+    }
+
+    impl Pair {
+        fn see(&mut self, micros: u64, flags: u8, (sequence, length): (u32, usize)) -> &mut Self {
+            let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
+            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, Some(Duration::from_micros(100)));
+            self
+        }
+
+        fn hear(&mut self, micros: u64, acknowledgement: u32) -> &mut Self {
+            let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
+            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, None);
+            self
+        }
+
+        /// Bytes, retransmissions, out of order.
+        fn figures(&self) -> (u64, u32, u32) {
+            let Direction { bytes, retransmissions, out_of_order, .. } = self.own.direction;
+            (bytes, retransmissions, out_of_order)
+        }
+    }
+
+    #[test]
+    fn bytes_that_come_twice_behind_a_gap_count_once() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).see(10, ACK, (120, 10)).see(11, ACK, (120, 10));
+        assert_eq!(pair.figures(), (20, 1, 0), "behind the gap");
+        pair.see(20, ACK, (110, 10)).see(21, ACK, (110, 10));
+        assert_eq!(pair.figures(), (30, 2, 1), "in the gap");
+    }
+
+    #[test]
+    fn each_of_several_gaps_is_filled() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).see(10, ACK, (120, 10)).see(20, ACK, (140, 10));
+        pair.see(30, ACK, (110, 10)).see(40, ACK, (130, 10));
+        assert_eq!(pair.figures(), (50, 0, 2));
+    }
+
+    #[test]
+    fn what_fills_a_gap_late_or_because_it_was_asked_for_was_sent_again() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).see(10, ACK, (120, 10)).see(500, ACK, (110, 10));
+        assert_eq!(pair.figures(), (30, 1, 0), "after more than a round trip");
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).hear(1, 110).see(10, ACK, (120, 30)).hear(40, 110).hear(41, 110);
+        pair.see(60, ACK, (110, 10));
+        assert_eq!(pair.figures(), (50, 1, 0), "after two repeated acknowledgements");
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).hear(1, 110).hear(2, 110).hear(3, 110).see(10, ACK, (120, 30));
+        pair.see(60, ACK, (110, 10));
+        assert_eq!(pair.figures(), (50, 0, 1), "those were older than the gap");
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).see(10, ACK, (120, 10)).hear(20, 130).see(60, ACK, (110, 10));
+        assert_eq!(pair.figures(), (30, 1, 0), "the receiver has it, so it was not seen before");
+    }
+
+    #[test]
+    fn what_was_sent_before_the_capture_is_not_lost_when_it_is_sent_again() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (200, 10)).see(10, ACK, (100, 100)).see(20, ACK, (100, 100));
+        assert_eq!(pair.figures(), (110, 1, 1));
+    }
+
+    #[test]
+    fn an_acknowledgement_tells_of_bytes_that_were_not_seen() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 10)).see(10, ACK, (111, 0)).see(300_000, FIN, (110, 0));
+        assert_eq!(pair.figures(), (10, 1, 0), "the FIN that was lost");
+    }
+
+    #[test]
+    fn an_acknowledgement_that_was_overtaken_takes_nothing_back() {
+        let mut pair = Pair::default();
+        pair.see(0, FIN, (100, 0)).hear(10, 101).hear(11, 100);
+        assert!(pair.other.has_acknowledged(101));
+    }
+
+    #[test]
+    fn a_probe_of_one_byte_is_repeated_with_what_follows() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (100, 1)).see(10, ACK, (100, 21));
+        assert_eq!(pair.figures(), (21, 0, 0));
+        pair.see(20, ACK, (120, 1)).see(30, ACK, (120, 0));
+        assert_eq!(pair.figures(), (21, 0, 0), "keep-alives");
+    }
+
+    #[test]
+    fn a_gap_is_forgotten_before_its_numbers_come_again() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (0, 10)).see(1, ACK, (20, 10));
+        let (mut at, mut start) = (10, 30_u32);
+        for _ in 0..5_000 {
+            pair.see(at, ACK, (start, 1_000_000));
+            (at, start) = (at + 10, start.wrapping_add(1_000_000));
+        }
+        // Five gigabytes later, the number 10 is a new one again, and what is sent again is nothing new.
+        let before = pair.figures();
+        pair.see(at, ACK, (start.wrapping_sub(3_000_000), 1_000_000));
+        assert_eq!(pair.figures(), (before.0, before.1 + 1, before.2));
     }
 }

@@ -161,6 +161,13 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         self.oldest(list).filter(|&slot| self.stamp(slot) < before)
     }
 
+    /// The entries of a list, the one that has stood in it for the shortest time first.
+    pub fn newest(&self, list: usize) -> impl Iterator<Item = Slot> + '_ {
+        let slot = |at: u32| (at != NONE).then_some(Slot(at));
+        let tail = self.lists.get(list).and_then(|list| slot(list.tail));
+        std::iter::successors(tail, move |at| slot(self.entries[at.0 as usize].previous))
+    }
+
     /// Makes the index twice as large as one more entry needs. Removals leave marks in it that fill it up; below half it
     /// is then cleaned where it is, above it would be allocated anew long after the table stopped growing.
     fn reserve_index(&mut self) {
@@ -210,6 +217,7 @@ mod tests {
         table.move_to(one, 0, at(4));
         assert_eq!((table.oldest(0), table.stamp(one)), (Some(two), at(4)));
         assert_eq!((table.expired(0, at(2)), table.expired(0, at(3))), (None, Some(two)));
+        assert_eq!(table.newest(0).collect::<Vec<_>>(), [one, two]);
         table.remove(two);
         assert_eq!((table.oldest(0), table.find(&2), table.len()), (Some(one), None, 2));
         table.move_to(one, 1, at(5));

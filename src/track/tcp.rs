@@ -215,14 +215,14 @@ impl Connections {
         flow.last = seen;
         let round_trip = flow.handshake.halves().map(|(there, back)| there + back);
         let from = if flow.ends.client == ends.client { Side::Client } else { Side::Server };
-        let half = match from {
-            Side::Client => &mut flow.client,
+        let (half, other) = match from {
+            Side::Client => (&mut flow.client, &flow.server),
             Side::Server => {
                 flow.ends.server_mac = ends.client_mac;
-                &mut flow.server
+                (&mut flow.server, &flow.client)
             }
         };
-        let sequel = half.take(tcp, seen.at, round_trip);
+        let sequel = half.take(tcp, seen.at, other, round_trip);
         if tcp.flags.fin() {
             flow.closes.get_or_insert(from);
         }
@@ -284,11 +284,18 @@ impl Connections {
                 self.table.move_to(slot, OPENING, seen.at);
             }
             (Side::Server, true, true) => {
-                flow.handshake.syn_ack.get_or_insert(seen);
+                // The answer to the latest SYN, sent again or not.
+                if !answers_latest(&flow.handshake) {
+                    flow.handshake.syn_ack = Some(seen);
+                }
                 flow.phase = Phase::SynReceived;
                 self.table.move_to(slot, OPENING, seen.at);
             }
             (Side::Client, false, true) if flow.phase == Phase::SynReceived => {
+                if !answers_latest(&flow.handshake) {
+                    // Of the latest SYN no answer was seen; that of one before it gives no time.
+                    flow.handshake.syn_ack = None;
+                }
                 flow.handshake.ack = Some(seen);
                 flow.phase = Phase::Open;
                 self.table.move_to(slot, LIVE, seen.at);
@@ -430,6 +437,11 @@ impl Connections {
 fn about(table: &Table<FlowKey, Flow, 3>, slot: Slot) -> About {
     let Flow { ends, initial, .. } = *table.get(slot);
     About { slot: slot.number(), place: table.key(slot).place, ends, initial }
+}
+
+/// Whether a SYN-ACK came after the latest SYN.
+fn answers_latest(handshake: &Handshake) -> bool {
+    handshake.syn_ack.is_some_and(|answer| handshake.syn.is_none_or(|syn| syn.number < answer.number))
 }
 
 fn unfinished(phase: Phase, why: Missing) -> Stage {

@@ -149,6 +149,37 @@ fn a_lookup_that_is_repeated_counts_from_the_first() {
 }
 
 #[test]
+fn an_answer_without_its_question_is_paired_by_its_id() {
+    // FORMERR, by a server that could not read the question.
+    let bare = |id: u8| vec![0, id, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, A, (40000, 53), &dns(9, false, 1)));
+    scene.see(10, &udp(B, A, (40000, 53), &dns(10, false, 1)));
+    scene.see(20, &udp(A, B, (53, 40001), &bare(9))).see(30, &udp(A, B, (53, 40000), &bare(11)));
+    scene.see(40, &udp(A, B, (53, 40000), &bare(9)));
+    scene.see(50, &udp(A, B, (53, 40000), &dns(10, true, 28)));
+    let rest = "dns unanswered 0us x1 (2, 0)";
+    assert_eq!(scene.finish(), ["unasked", "unasked", "dns failed 40us x1 (1, 5)", "unasked", rest]);
+}
+
+#[test]
+fn two_answers_without_questions_take_the_older_lookup_first() {
+    let bare = vec![0, 9, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, A, (40000, 53), &dns(9, false, 1))).see(10, &udp(B, A, (40000, 53), &dns(9, false, 28)));
+    scene.see(20, &udp(A, B, (53, 40000), &bare)).see(30, &udp(A, B, (53, 40000), &bare));
+    assert_eq!(scene.finish(), ["dns failed 20us x1 (1, 3)", "dns failed 20us x1 (2, 4)"]);
+}
+
+#[test]
+fn a_lookup_on_another_port_is_a_lookup() {
+    let mut scene = Scene::new();
+    scene.see(0, &udp(B, A, (40000, 8600), &dns(9, false, 1)));
+    scene.see(30, &udp(A, B, (8600, 40000), &dns(9, true, 1)));
+    assert_eq!(scene.finish(), ["dns answered 30us x1 (1, 2)"]);
+}
+
+#[test]
 fn a_reply_without_its_request_is_a_notice() {
     let mut scene = Scene::new();
     scene.see(0, &ping(true, 0));
@@ -169,6 +200,38 @@ fn a_connection_is_followed_from_syn_to_both_fins() {
     scene.see(99, &segment(true, ".", 522, 180, &[]));
     let closed = "tcp Closed { by: Server } 78/20 bytes, 1 again";
     assert_eq!(scene.finish(), ["tcp Opened 0/0 bytes, 0 again", closed]);
+}
+
+#[test]
+fn an_acknowledgement_that_was_overtaken_does_not_keep_a_connection_open() {
+    let mut scene = Scene::new();
+    handshake(&mut scene);
+    scene.see(60, &segment(true, "F.", 501, 101, &[])).see(70, &segment(false, "F.", 101, 502, &[]));
+    scene.see(71, &segment(false, ".", 101, 501, &[])).see(80, &segment(true, ".", 502, 102, &[]));
+    assert_eq!(scene.finish()[1], "tcp Closed { by: Server } 0/0 bytes, 0 again");
+}
+
+#[test]
+fn a_handshake_counts_from_the_latest_syn_and_its_own_answer() {
+    let halves = |frames: &[Vec<u8>]| {
+        let (mut tracker, mut found) = (Tracker::new(Limits::default()), None);
+        for (number, frame) in (1..).zip(frames) {
+            let packet = decode(&ethernet(frame, number, Timestamp::from_nanos(number * 1000)));
+            tracker.observe(&packet, &mut |event: Event<'_>| {
+                if let Event::Connection(connection) = event {
+                    found = connection.handshake.halves().map(|(there, back)| (there.as_nanos(), back.as_nanos()));
+                }
+            });
+        }
+        found
+    };
+    let (syn, answer) = (segment(false, "S", 100, 0, &[]), segment(true, "S.", 500, 101, &[]));
+    let ack = segment(false, ".", 101, 501, &[]);
+    let [a, b] = [&syn, &answer];
+    assert_eq!(halves(&[a.clone(), b.clone(), ack.clone()]), Some((1000, 1000)));
+    assert_eq!(halves(&[a.clone(), b.clone(), a.clone(), b.clone(), ack.clone()]), Some((1000, 1000)));
+    assert_eq!(halves(&[a.clone(), b.clone(), b.clone(), ack.clone()]), Some((1000, 2000)), "the first answer");
+    assert_eq!(halves(&[a.clone(), b.clone(), a.clone(), ack]), None, "an answer from before the question");
 }
 
 #[test]

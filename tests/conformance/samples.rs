@@ -4,17 +4,14 @@
 //! Needs tshark (Debian: `apt-get install tshark`). Without it nothing is compared, and with `BRIDGETAP_DEMAND=1` that is
 //! a failure.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::{bridgetap, capture, captures, interfaces, pcap_header, pcap_packet, say, stem};
 use bridgetap::capture::file::FileSource;
 use bridgetap::capture::{LinkType, Next, Source};
-use common::{bridgetap, capture, captures, interfaces, pcap_header, pcap_packet, say, stem};
 use serde_json::Value;
 
 /// What tshark says of a packet.

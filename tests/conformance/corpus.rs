@@ -1,0 +1,217 @@
+//! The sample captures and other projects' captures: what the library finds, against tshark.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::{captures, say};
+use crate::frames::{self, Kept};
+use crate::reasons::{self, Place};
+use crate::said::{Score, Subject, compare};
+use crate::{ours, tshark};
+
+/// Files that are compared at once.
+const AT_ONCE: usize = 2;
+/// As many disagreements of a subject are printed; all are in the file that is named.
+const SHOWN: usize = 5;
+
+/// What is reached on the corpus at the least, F1 with every disagreement counted against us, whoever is right.
+const LEAST: &[(&[Subject], f64)] = &[
+    (&[Subject::Protocol], 0.998),
+    (&[Subject::Arp], 0.999),
+    (&[Subject::Ping], 0.999),
+    (&[Subject::Lookup, Subject::Asked], 0.986),
+    (&[Subject::Name, Subject::Type, Subject::Rcode, Subject::Answer], 0.97),
+    (&[Subject::Connection], 0.997),
+    (
+        &[
+            Subject::Handshake,
+            Subject::Acknowledgement,
+            Subject::Retransmission,
+            Subject::OutOfOrder,
+            Subject::DuplicateAck,
+            Subject::ZeroWindow,
+            Subject::Reset,
+            Subject::Bytes,
+        ],
+        0.99,
+    ),
+];
+
+/// One thing in which both differ.
+struct Disagreement {
+    subject: Subject,
+    file: String,
+    frame: u64,
+    /// What we and they say.
+    words: String,
+}
+
+impl Disagreement {
+    fn place(&self) -> Place {
+        (format!("{:?}", self.subject), self.file.clone(), self.frame)
+    }
+}
+
+/// How far both agree, and where they do not.
+#[derive(Default)]
+pub struct Comparison {
+    files: usize,
+    unread: usize,
+    pub scores: BTreeMap<Subject, Score>,
+    disagreements: Vec<Disagreement>,
+}
+
+impl Comparison {
+    pub fn score(&self, subject: Subject) -> Score {
+        self.scores.get(&subject).copied().unwrap_or_default()
+    }
+
+    /// That of several subjects as if they were one.
+    fn score_of(&self, subjects: &[Subject]) -> Score {
+        let mut sum = Score::default();
+        for subject in subjects {
+            sum.add(self.score(*subject));
+        }
+        sum
+    }
+
+    /// Compares the frames of an interface.
+    pub fn add(&mut self, name: &str, frames: &[Kept]) {
+        let (ours, spans) = ours::said(frames);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.pcap");
+        std::fs::write(&path, frames::pcap(frames)).unwrap();
+        let output = tshark::run(&path);
+        let theirs = tshark::said(&tshark::frames(&output), &spans);
+        compare((&ours, &theirs), &mut self.scores, |subject, frame, our, their| {
+            let frame = frames[frame as usize - 1].number;
+            let words = format!("{our:?} here, {their:?} there");
+            self.disagreements.push(Disagreement { subject, file: name.to_owned(), frame, words });
+        });
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.files += other.files;
+        self.unread += other.unread;
+        for (subject, score) in other.scores {
+            self.scores.entry(subject).or_default().add(score);
+        }
+        self.disagreements.extend(other.disagreements);
+        self.disagreements.sort_by_key(Disagreement::place);
+    }
+
+    /// The table of what was reached.
+    fn table(&self) -> String {
+        let mut table = format!("{} files, {} of them without a frame to compare\n", self.files, self.unread);
+        for (subject, score) in &self.scores {
+            let Score { both, only_ours, only_theirs, times_differ } = score;
+            let subject = format!("{subject:?}");
+            let _ = writeln!(
+                table,
+                "{subject:16} {both:7} both, {only_ours:4} only here, {only_theirs:4} only there, {times_differ} times \
+                 differ; precision {:.4}, recall {:.4}, F1 {:.4}",
+                score.precision(),
+                score.recall(),
+                score.f1(),
+            );
+        }
+        table
+    }
+
+    /// Says what was reached, and the first disagreements of each subject.
+    pub fn report(&self, name: &str) {
+        let all = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("conformance-{name}.txt"));
+        let mut text = self.table();
+        let (mut full, mut shown) = (text.clone(), BTreeMap::<_, usize>::new());
+        for Disagreement { subject, file, frame, words } in &self.disagreements {
+            let words: String = words.chars().take(400).collect();
+            let line = format!("{subject:?}: {file}, frame {frame}: {words}\n");
+            full.push_str(&line);
+            let shown = shown.entry(subject).or_default();
+            *shown += 1;
+            if *shown <= SHOWN {
+                text.push_str(&line);
+            }
+        }
+        std::fs::write(&all, full).unwrap();
+        say(&format!("{text}All disagreements: {}", all.display()));
+    }
+}
+
+fn compared(files: &[PathBuf], below: &Path) -> Comparison {
+    let (next, sum) = (AtomicUsize::new(0), Mutex::new(Comparison::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                let mut comparison = Comparison::default();
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = file.strip_prefix(below).unwrap_or(file).display().to_string();
+                    let interfaces = frames::interfaces(file);
+                    comparison.files += 1;
+                    comparison.unread += usize::from(interfaces.is_empty());
+                    for frames in &interfaces {
+                        comparison.add(&name, frames);
+                    }
+                }
+                sum.lock().unwrap().merge(comparison);
+            });
+        }
+    });
+    sum.into_inner().unwrap()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_sample_captures_are_found_to_be_what_tshark_finds() {
+    if !tshark::is_there() {
+        return;
+    }
+    let files = captures();
+    let comparison = compared(&files, files[0].parent().unwrap());
+    comparison.report("captures");
+    assert_reasons(&comparison, false);
+    for (subject, score) in &comparison.scores {
+        assert_eq!((score.only_ours, score.only_theirs, score.times_differ), (0, 0, 0), "{subject:?}");
+    }
+}
+
+#[test]
+fn other_projects_captures_are_found_to_be_what_tshark_finds() {
+    let Some(folder) = std::env::var_os("BRIDGETAP_CORPUS").filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        return say("NOT RUN: set BRIDGETAP_CORPUS to a folder of captures");
+    };
+    if !tshark::is_there() {
+        return;
+    }
+    let comparison = compared(&files_below(&folder), &folder);
+    comparison.report("corpus");
+    assert_reasons(&comparison, true);
+    for (subjects, least) in LEAST {
+        let score = comparison.score_of(subjects);
+        assert!(score.f1() >= *least, "{subjects:?}: {score:?}, F1 {:.4}, and it was {least}", score.f1());
+        assert_eq!(score.times_differ, 0, "{subjects:?}");
+    }
+}
+
+/// Each disagreement has its reason in docs/conformance.md, and where all files were compared, each reason its
+/// disagreement.
+fn assert_reasons(comparison: &Comparison, has_all: bool) {
+    let known = reasons::known();
+    let found: BTreeSet<_> = comparison.disagreements.iter().map(Disagreement::place).collect();
+    let unknown: Vec<_> = found.difference(&known).collect();
+    assert!(unknown.is_empty(), "without a reason in docs/conformance.md: {unknown:#?}");
+    let stale: Vec<_> = known.difference(&found).collect();
+    assert!(stale.is_empty() || !has_all, "in docs/conformance.md, but both agree: {stale:#?}");
+}
