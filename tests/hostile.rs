@@ -1,8 +1,9 @@
 //! Captures that lie: cut anywhere, any bit turned, names that try to write to the terminal. Nothing may panic, run
 //! long, or come out unescaped.
 //!
-//! A seeded sample of the cuts and bits of the larger captures; `BRIDGETAP_HOSTILE=all` takes every one of every
-//! capture: many minutes without `--release`.
+//! A seeded sample of the cuts and bits of the larger captures, told in every form; `every_byte.rs` has every one of them
+//! for the readers and the decoders. `BRIDGETAP_HOSTILE=all` takes every one of every capture here too: hours without
+//! `--release`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bridgetap::render::Layout;
-use common::{Numbers, Told, capture, captures, stem, tell};
+use common::{Numbers, Told, assert_told, capture, captures, stem, tell};
 
 /// As many cuts and as many bits are tried, the same number of each capture, spread over the whole of it. More captures
 /// are no longer test.
@@ -47,28 +48,8 @@ fn checked(bytes: &[u8], layout: Layout, what: &str) -> Told {
     let start = Instant::now();
     let told = tell(bytes.to_vec(), layout);
     assert!(start.elapsed() < LONGEST, "{what}: {:?}", start.elapsed());
-    for (log, name) in [(&told.text, "text"), (&told.packets, "packets"), (&told.ladders, "ladders")] {
-        let log = std::str::from_utf8(log).unwrap_or_else(|_| panic!("{what}: {name} is no UTF-8"));
-        let hostile = log.chars().find(|&char| is_hostile(char) && (char != '\x1b' || !layout.color));
-        assert_eq!(hostile, None, "{what}: {name}");
-    }
-    for line in told.json.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let object: Result<serde_json::Value, _> = serde_json::from_slice(line);
-        assert!(object.is_ok_and(|object| object.is_object()), "{what}: {}", String::from_utf8_lossy(line));
-    }
-    // A file of n bytes makes at most so much text: nothing repeats itself without end.
-    let most = 20_000 + bytes.len() * 60;
-    let (text, json) = (told.text.len() + told.packets.len(), told.json.len());
-    assert!(text < most && json < most * 4, "{what}: {text} bytes of text, {json} of JSON from {}", bytes.len());
-    // Some rows for each event, as wide as the terminal, and each stroke is three bytes.
-    let ladders = told.ladders.len();
-    assert!(ladders < most * 12, "{what}: {ladders} bytes of ladders from {}", bytes.len());
+    assert_told(&told, layout, bytes.len(), what);
     told
-}
-
-fn is_hostile(char: char) -> bool {
-    (char.is_control() && char != '\n')
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Does it for each capture, on as many threads as run at the same time: with more, each would take long.

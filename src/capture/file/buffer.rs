@@ -126,12 +126,19 @@ impl Buffer {
             if count == 0 {
                 return Ok(true);
             }
-            match self.fill(1) {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                // What is passed over cannot be begun anew.
+            if !self.fill_behind(1)? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// As [`Buffer::fill`], but waits while the reader would block: for what stands behind bytes that were passed over,
+    /// which cannot be begun anew.
+    pub(super) fn fill_behind(&mut self, want: usize) -> io::Result<bool> {
+        loop {
+            match self.fill(want) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+                filled => return filled,
             }
         }
     }

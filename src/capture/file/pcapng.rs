@@ -161,7 +161,7 @@ impl Pcapng {
             return Err(Flaw::BlockTooShort(claimed).into());
         }
         let body = u64::from(claimed).next_multiple_of(4) - TRAILER as u64;
-        if !buffer.skip(body)? || !buffer.fill(TRAILER)? {
+        if !buffer.skip(body)? || !buffer.fill_behind(TRAILER)? {
             return Err(Fault::Cut);
         }
         if self.endian.u32(buffer.available(), 0) != claimed {

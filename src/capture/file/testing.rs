@@ -199,24 +199,26 @@ pub fn all(source: &mut impl Source) -> (Vec<(u64, Owned)>, Vec<NameBlock>, Opti
     }
 }
 
-/// Gives `chunk` bytes at a time, and is interrupted by a signal before each.
+/// Gives `chunk` bytes at a time; before each it is interrupted by a signal, and then silent.
 pub struct Trickle {
     pub bytes: io::Cursor<Vec<u8>>,
     pub chunk: usize,
-    pub interrupted: bool,
+    pub calls: usize,
 }
 
 impl Trickle {
     pub fn new(bytes: Vec<u8>, chunk: usize) -> Self {
-        Self { bytes: io::Cursor::new(bytes), chunk, interrupted: false }
+        Self { bytes: io::Cursor::new(bytes), chunk, calls: 0 }
     }
 }
 
 impl Read for Trickle {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.interrupted = !self.interrupted;
-        if self.interrupted {
-            return Err(io::ErrorKind::Interrupted.into());
+        self.calls += 1;
+        match self.calls % 3 {
+            1 => return Err(io::ErrorKind::Interrupted.into()),
+            2 => return Err(io::ErrorKind::WouldBlock.into()),
+            _ => {}
         }
         let length = out.len().min(self.chunk);
         self.bytes.read(&mut out[..length])
