@@ -22,7 +22,7 @@ pub fn latency(arguments: &[&str]) -> Command {
 /// The series of this measure between the two: the only one.
 pub fn series(ended: &Ended, measure: &str, client: &str, server: &str) -> Value {
     let is_it = |one: &Value| one["measure"] == measure && one["client"] == client && one["server"] == server;
-    let mut found = ended.filter(|one| one["kind"].is_null() && is_it(one));
+    let mut found = ended.filter(|one| one["kind"] == "series" && is_it(one));
     assert_eq!(found.len(), 1, "{measure} of {client} → {server} in\n{}{}", ended.text, ended.said);
     found.remove(0)
 }
@@ -91,18 +91,23 @@ fn a_thousand_pings_are_within_what_ping_says() {
     assert_within(&pings, times, 6_000);
 }
 
-/// Answers each request 5 ms later, and says how long that was.
+/// Answers each request 5 ms later, and says how long that was: from when the kernel had the request (`SO_TIMESTAMPNS`),
+/// for a busy machine may wake the server a while after that.
 const SLEEPER: &str = "
-import socket, time
+import socket, struct, time
+SO_TIMESTAMPNS = 35
 server = socket.create_server(('', 8000))
+server.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 print('ready', flush=True)
 connection, _ = server.accept()
 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-while data := connection.recv(65536):
+while True:
+    data, beside, _, _ = connection.recvmsg(65536, 256)
+    if not data: break
     assert data.endswith(b'\\r\\n\\r\\n'), data
-    begin = time.perf_counter_ns()
     time.sleep(0.005)
-    slept = time.perf_counter_ns() - begin
+    seconds, rest = struct.unpack('qq', next(value for _, kind, value in beside if kind == SO_TIMESTAMPNS))
+    slept = time.time_ns() - seconds * 10**9 - rest
     connection.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
     print(slept)
 ";
@@ -182,7 +187,7 @@ fn the_shares_of_the_hops_are_all_the_time_there_is() {
     // From when each should have left.
     let probes = || {
         let probe = ["--hops", "--probe", "container_b", "container_a", "-c", "40", "--interval", "7ms"];
-        let ended = Watching::begin(&mut latency(&probe)).ended();
+        let ended = Watching::probing(&mut latency(&probe)).ended();
         assert_eq!(counts(&series(&ended, "ping", "container_b", "container_a")), (40, 0), "{}", ended.text);
         shares_add_up(&ended, &[&["before eth0 of container_b"], &ON_THE_WAY[..]].concat())
     };

@@ -47,7 +47,7 @@ fn socket(line: &str) -> String {
 /// A probe that was run to its end, and what a watch beside it saw of its requests.
 fn probe(arguments: &[&str], wire: &Watching, is_request: impl Fn(&Value) -> bool) -> (Ended, Vec<Value>) {
     let before = wire.wait_for("requests", 0, &is_request).len();
-    let ended = Watching::begin(&mut latency(arguments)).ended();
+    let ended = Watching::probing(&mut latency(arguments)).ended();
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let (_, count) =
         arguments.windows(2).map(|pair| (pair[0], pair[1])).find(|(name, _)| *name == "-c").expect("a count");
@@ -138,7 +138,7 @@ fn while_it_stands_still_every_probe_counts() {
     let is_ping = |object: &Value| between(object, "ping", "container_b", "container_a");
     let (interval, count) = (10 * MS, 300);
     let arguments = ["--probe", "container_b", "container_a", "-c", "300", "--interval", "10ms"];
-    let probing = Watching::begin(&mut latency(&arguments));
+    let probing = Watching::probing(&mut latency(&arguments));
     wire.wait_for("pings", 50, is_ping);
     probing.signal(Signal::SIGSTOP);
     thread::sleep(Duration::from_secs(1));

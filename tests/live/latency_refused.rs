@@ -15,7 +15,7 @@ const BOUND: Duration = Duration::from_secs(6);
 /// A probe that ends by itself.
 fn probe(arguments: &[&str]) -> Ended {
     let begin = Instant::now();
-    let ended = Watching::begin(&mut latency(&[&["--probe", "container_b"], arguments].concat())).ended();
+    let ended = Watching::probing(&mut latency(&[&["--probe", "container_b"], arguments].concat())).ended();
     assert!(begin.elapsed() < BOUND, "{:?}", begin.elapsed());
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     ended
@@ -50,7 +50,7 @@ fn assert_silence_is_all_lost() {
     output(Command::new("nsenter").args(drop_all));
     let ended = probe(&["server", "--tcp", "5000", "-c", "20"]);
     assert_lost(&ended, "syn", "server", 20);
-    assert_eq!(ended.summary()["notes"][0], "20 probes: timed out");
+    assert_eq!(ended.summary()["notes"][0], "20 probes failed: timed out");
     output(Command::new("nsenter").args(["-t", &process, "-n", "iptables", "-F"]));
 
     // For people: a stroke for each of the times.
@@ -87,7 +87,7 @@ fn who_never_answers_is_all_lost_and_what_cannot_be_asked_is_told() {
     // What it names is what helps.
     let (_, remedy) = apart.rsplit_once("or: docker ").expect("a command");
     docker(&remedy.split(' ').collect::<Vec<_>>());
-    let ended = Watching::begin(&mut latency(&["--probe", "container_1", "container_a", "-c", "5"])).ended();
+    let ended = Watching::probing(&mut latency(&["--probe", "container_1", "container_a", "-c", "5"])).ended();
     assert_eq!(counts(&series(&ended, "ping", "container_1", "container_a")), (5, 0), "{}", ended.text);
 
     let nobody = Unprivileged::new();
@@ -97,7 +97,7 @@ fn who_never_answers_is_all_lost_and_what_cannot_be_asked_is_told() {
     let (_, remedy) = said.split_once("sudo ").unwrap_or_else(|| panic!("no remedy in {said:?}"));
     if let Some(capabilities) = remedy.strip_prefix("setcap ") {
         nobody.setcap(capabilities.split(' ').next().expect("capabilities"));
-        let ended = Watching::begin(&mut nobody.command(&probe)).ended();
+        let ended = Watching::probing(&mut nobody.command(&probe)).ended();
         assert_eq!(counts(&series(&ended, "ping", "container_b", "container_a")), (5, 0), "{}", ended.text);
     }
 }
@@ -109,7 +109,7 @@ fn a_key_or_the_end_of_the_client_ends_it_with_what_was_measured() {
     assert_a_key_ends_it_at_any_time();
     let probing = |count: &[&str]| {
         let arguments = [&["--probe", "container_b", "container_a", "--interval", "5ms"], count].concat();
-        (Watching::json(&["my_bridge"]), Watching::begin(&mut latency(&arguments)))
+        (Watching::json(&["my_bridge"]), Watching::probing(&mut latency(&arguments)))
     };
     let is_ping = |object: &serde_json::Value| object["kind"] == "ping" && object["client"]["name"] == "container_b";
     // Its interface goes: the rest is lost.
@@ -120,7 +120,7 @@ fn a_key_or_the_end_of_the_client_ends_it_with_what_was_measured() {
     let found = series(&ended, "ping", "container_b", "container_a");
     let (count, lost) = counts(&found);
     assert!(count >= 30 && lost > 0 && count + lost == 200, "{}", ended.text);
-    assert!(ended.summary()["notes"].to_string().contains("probes: unreachable"), "{}", ended.text);
+    assert!(ended.summary()["notes"].to_string().contains("probes failed: unreachable"), "{}", ended.text);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     wire.end();
 
@@ -133,7 +133,7 @@ fn a_key_or_the_end_of_the_client_ends_it_with_what_was_measured() {
     assert!(figure(&series(&ended, "ping", "container_b", "container_a"), "count") >= 30, "{}", ended.text);
     let notes = ended.summary()["notes"].to_string();
     assert!(notes.contains("the client's network namespace is gone: its container has stopped"), "{notes}");
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
     wire.end();
 }
 
@@ -141,7 +141,7 @@ fn a_key_or_the_end_of_the_client_ends_it_with_what_was_measured() {
 fn assert_a_key_ends_it_at_any_time() {
     for wait in [0, 3, 30, 300] {
         let mut command = bridgetap(&["latency", "--probe", "container_b", "container_a"]);
-        let probing = Watching::begin(&mut command);
+        let probing = Watching::probing(&mut command);
         thread::sleep(Duration::from_millis(wait));
         let ended = probing.end();
         assert_eq!(ended.code, Some(0), "after {wait} ms: {}", ended.said);

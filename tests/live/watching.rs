@@ -76,6 +76,11 @@ impl Watching {
         Self::begin_saying(command, "bridgetap: waiting for ", |pipe, log| Some(read(pipe, log)))
     }
 
+    /// From when it sends probes.
+    pub fn probing(command: &mut Command) -> Self {
+        Self::waiting_for(command, "bridgetap: sending ")
+    }
+
     /// From when it says that.
     pub fn waiting_for(command: &mut Command, said: &str) -> Self {
         Self::begin_saying(command, said, |pipe, log| Some(read(pipe, log)))
