@@ -36,6 +36,8 @@ for target in "${targets[@]}"; do
   folder="fuzz/artifacts/$target" log="fuzz/artifacts/$target.log"
   mkdir -p "$folder" "fuzz/corpus/$target"
   options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1)
+  # Of choices few bytes are enough, but not as few as libFuzzer begins with.
+  [[ "$target" != conversation && "$target" != writer ]] || options+=(-max_len=1024 -len_control=0)
   dictionary="fuzz/dictionaries/$target.dict"
   [ ! -f "$dictionary" ] || options+=(-dict="$dictionary")
   "${fuzz[@]}" run "$target" -- "${options[@]}" >"$log" 2>&1 || failed=1

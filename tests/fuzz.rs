@@ -6,18 +6,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 
 mod checks;
-mod common;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use checks::TARGETS;
 use checks::seeds::{Seed, of_capture, of_tests};
-use common::{captures, root};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, any};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 /// Runs the target of that name.
 fn run(target: &str, bytes: &[u8]) {
@@ -37,8 +39,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn seeds() -> BTreeSet<Seed> {
     let mut seeds: BTreeSet<Seed> = of_tests(&root().join("tests")).into_iter().collect();
-    for file in captures() {
-        seeds.extend(of_capture(&std::fs::read(file).unwrap()));
+    for file in files(&root().join("captures")) {
+        if file.extension().is_some_and(|extension| extension == "pcapng") {
+            seeds.extend(of_capture(&std::fs::read(file).unwrap()));
+        }
     }
     seeds
 }
@@ -69,7 +73,9 @@ fn what_was_found_stays_mended() {
 fn every_target_is_fuzzed() {
     let names: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let targets = files(&root().join("fuzz/fuzz_targets"));
-    assert_eq!(targets.iter().map(|file| common::stem(file).to_owned()).collect::<BTreeSet<_>>(), names);
+    let targets: BTreeSet<_> =
+        targets.iter().map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(targets, names);
     let manifest = std::fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
     for name in names {
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is not in fuzz/Cargo.toml");
@@ -87,7 +93,11 @@ fn holds(target: &'static str, cases: u32, longest: usize) {
     let anything = vec(any::<u8>(), 0..longest);
     // The same bytes each time: a change is not to fail by what it did not do.
     let runner = || TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    runner().run(&anything, |bytes| Ok(run(target, &bytes))).unwrap_or_else(|error| panic!("{target}: {error}"));
+    let check = |bytes: Vec<u8>| {
+        run(target, &bytes);
+        Ok(())
+    };
+    runner().run(&anything, check).unwrap_or_else(|error| panic!("{target}: {error}"));
     if seeds.is_empty() {
         return;
     }
@@ -101,7 +111,7 @@ fn holds(target: &'static str, cases: u32, longest: usize) {
                 *place = byte;
             }
         }
-        Ok(run(target, &seed))
+        check(seed)
     };
     runner().run(&changed, change).unwrap_or_else(|error| panic!("{target}: {error}"));
 }

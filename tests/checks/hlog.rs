@@ -94,7 +94,7 @@ fn assert_written(interval: &Interval) {
     assert_eq!(again.start.as_nanos(), millis(start.as_nanos()));
     assert_eq!(again.length, Duration::from_nanos(millis(length.as_nanos() as u64)));
     // A count that the format cannot hold becomes the greatest that it can.
-    if counted.times.count() <= i64::MAX as u64 {
+    if i64::try_from(counted.times.count()).is_ok() {
         let beside = |counted: &Counted| (counted.unanswered, counted.late, counted.stepped_back, counted.failed);
         assert_eq!(beside(&again.counted), beside(counted));
         assert!(again.counted.times.buckets().eq(counted.times.buckets()), "the same buckets");

@@ -74,7 +74,7 @@ fn packet(bytes: &mut Bytes<'_>, kind: u8) -> Vec<u8> {
         8 | 9 => arp(ends, if kind == 8 { 1 } else { 2 }),
         10..=12 => ip(ends, if v6 { ICMP_V6 } else { ICMP }, &echo(bytes, v6)),
         13 => ip(ends | 0x80, ICMP_V6, &neighbour(bytes)),
-        14..=18 => ip(ends, UDP, &udp(bytes, |bytes| dns(bytes))),
+        14..=18 => ip(ends, UDP, &udp(bytes, dns)),
         19 | 20 => ip(ends, UDP, &udp(bytes, |bytes| bytes.some().to_vec())),
         21 => fragment(bytes, ends),
         22 | 23 => ip(ends, TCP, &tcp(bytes, |bytes| over_tcp(&dns(bytes)))),

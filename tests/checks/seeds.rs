@@ -65,7 +65,7 @@ pub const FILTERS: &[&str] = &[
     "gateway 1.2.3.4 and proto 6 or ip proto \\tcp",
 ];
 
-/// What the projects's own tests have in files: the output of `docker inspect`, and interval logs.
+/// What the project's own tests have in files (the output of `docker inspect`, interval logs), filters, and chance.
 pub fn of_tests(tests: &Path) -> Vec<Seed> {
     let mut seeds: Vec<Seed> = FILTERS.iter().map(|text| ("filter", text.as_bytes().to_vec())).collect();
     for (folder, target, extension) in [("inspect", "directory", "json"), ("latency", "hlog", "hlog")] {
@@ -80,7 +80,20 @@ pub fn of_tests(tests: &Path) -> Vec<Seed> {
             }
         }
     }
+    seeds.extend(["conversation", "writer"].into_iter().flat_map(of_chance));
     seeds
+}
+
+/// Choices that are the same each time (splitmix64), long enough for packets to meet.
+fn of_chance(target: &'static str) -> impl Iterator<Item = Seed> {
+    (0_u64..64).map(move |seed| {
+        let mixed = |at: u64| {
+            let mut mixed = (seed << 32 | at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            ((mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 56) as u8
+        };
+        (target, (1..500).map(mixed).collect())
+    })
 }
 
 /// The histogram of a line of an interval log as the target takes it, no longer compressed.

@@ -14,11 +14,14 @@ use super::bytes::Bytes;
 /// Names of a file are kept up to so many bytes, and end at a NUL.
 const MAX_NAME: usize = 256;
 
+/// Names of addresses, and a comment.
+type Names = (Vec<(IpAddr, Vec<String>)>, String);
+
 /// What a file should hold.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Held {
     packets: Vec<(u64, u32, Vec<u8>, Tap)>,
-    names: Vec<(Vec<(IpAddr, Vec<String>)>, String)>,
+    names: Vec<Names>,
     drops: Option<Drops>,
 }
 
@@ -90,8 +93,6 @@ fn readable(tap: &Tap) -> Tap {
         ..tap.clone()
     }
 }
-
-type Names = (Vec<(IpAddr, Vec<String>)>, String);
 
 fn names(bytes: &mut Bytes<'_>) -> Names {
     let mut records = Vec::new();
