@@ -185,5 +185,5 @@ fn while_it_stands_still_every_probe_counts() {
     assert!(figure(&found, "max_ns") > gap - 2 * interval, "{found}");
     let note = ended.summary()["notes"].to_string();
     assert!(note.contains("probes left more than 1 ms late, the latest "), "{note}");
-    assert!(note.contains("their times count from when they should have left"), "{note}");
+    assert!(note.contains("Times count from when a probe should have left"), "{note}");
 }

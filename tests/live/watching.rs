@@ -78,7 +78,7 @@ impl Watching {
 
     /// From when it sends probes.
     pub fn probing(command: &mut Command) -> Self {
-        Self::waiting_for(command, "bridgetap: sending ")
+        Self::waiting_for(command, "; Ctrl-C ends")
     }
 
     /// From when it says that.
