@@ -1,5 +1,6 @@
 //! What the user typed. Checks and does nothing else.
 
+mod caps;
 mod filters;
 mod latency;
 mod pace;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub use caps::{Cap, Caps};
 pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
 pub use latency::{Latency, Probing, Sort, SumBy, Table};
 pub use pace::Pace;
@@ -220,6 +222,9 @@ pub struct Output {
     #[arg(long, value_name = "NUMBER", default_value_t = 65_536,
         value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub max_pending: u32,
+    /// Further caps.
+    #[command(flatten)]
+    pub caps: Caps,
 }
 
 /// What containers are called.
@@ -249,7 +254,7 @@ pub enum Color {
 /// What is about the log has no meaning where there is none.
 fn only_with_print(argument: clap::Arg) -> clap::Arg {
     // But for -n, -e and -q, which people type with -w out of habit.
-    const LOG: [&str; 17] = [
+    const LOG: [&str; 18] = [
         "explain",
         "ladder",
         "json",
@@ -260,6 +265,7 @@ fn only_with_print(argument: clap::Arg) -> clap::Arg {
         "color",
         "max_flows",
         "max_pending",
+        "limits",
         "from",
         "to",
         "between",

@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod explain;
 pub mod filter;
 pub mod host;
+pub mod hostile;
 pub mod join;
 pub mod latency;
 pub mod name;

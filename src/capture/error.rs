@@ -359,7 +359,7 @@ pub(super) fn shown(path: &Path) -> String {
 
 /// Without control characters, which would reach the terminal.
 pub(super) fn escaped(name: &str) -> String {
-    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    crate::hostile::escape(name).into_owned()
 }
 
 /// The file in the folder of `path` whose name is most like it, if any is like it.

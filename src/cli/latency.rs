@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::{Color, EventFilters, GivenNames, Names, Output, Replay, Rewriting, Watch, Write, duration};
+use super::{Caps, Color, EventFilters, GivenNames, Names, Output, Replay, Rewriting, Watch, Write, duration};
 use crate::latency::{By, Measure, Order};
 
 const PROBING: &str = "Probing";
@@ -93,6 +93,9 @@ pub struct Latency {
     #[arg(long, value_name = "NUMBER", default_value_t = 110_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_series: u32,
+    /// Further caps.
+    #[command(flatten)]
+    pub caps: Caps,
 }
 
 /// What to send, so that there is something to measure.
@@ -247,6 +250,7 @@ impl Latency {
             color: self.color,
             max_flows: self.max_flows,
             max_pending: self.max_pending,
+            caps: self.caps.clone(),
         }
     }
 }

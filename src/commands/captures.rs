@@ -10,18 +10,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::stdin::Stdin;
 use super::{Messages, Streams};
 use crate::capture::Error;
-use crate::capture::file::FileSource;
+use crate::capture::file::{FileSource, MAX_TAPS};
 use crate::cli::{self, Pace};
 
 /// Files smaller than this are read before a progress bar could be drawn.
 const BIG: u64 = 64 * 1024 * 1024;
 
 /// Opens the files that can be opened, and says why the others cannot.
-pub(super) fn open_all(names: &[&PathBuf], stop: &Arc<AtomicBool>, messages: &mut Messages) -> Vec<FileSource> {
+pub(super) fn open_all(
+    names: &[&PathBuf],
+    options: &cli::Output,
+    stop: &Arc<AtomicBool>,
+    messages: &mut Messages,
+) -> Vec<FileSource> {
+    let interfaces = options.caps.get(cli::Cap::Interfaces, MAX_TAPS as usize) as u32;
     let mut files = Vec::with_capacity(names.len());
     for name in names {
         match open(name, stop) {
-            Ok(file) => files.push(file),
+            Ok(mut file) => {
+                file.set_most_taps(interfaces);
+                files.push(file);
+            }
             Err(error) => messages.say(&error.to_string()),
         }
     }

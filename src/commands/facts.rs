@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 /// Taps whose new names wait at once; one beyond it keeps its name.
 const MAX_RENAMED: usize = 4096;
+/// So much is said of what is wrong with the names of files: each block of a hostile one may be wrong in another way.
+const MAX_SAID: usize = 64;
 
 /// What the files have told so far.
 pub(super) struct Facts {
@@ -61,7 +63,7 @@ impl Facts {
         if let Some(directory) = given.directory()
             && !self.timelines.contains_key(&source(tap))
         {
-            self.timelines.entry(source(tap)).or_default().learn(Snapshot::of(directory, Timestamp::ZERO));
+            self.timelines.entry(source(tap)).or_default().learn(Snapshot::of(directory, Timestamp::ZERO), 0);
             self.show(tap, namer);
         }
     }
@@ -80,7 +82,7 @@ impl Facts {
         let read = if comment.starts_with(docker::snapshot::BEGINS) {
             docker::read_snapshot(comment).map_err(|error| error.to_string()).map(|snapshot| {
                 let snapshot = given.completed(snapshot);
-                self.timelines.entry(source(block.tap)).or_default().learn(snapshot.clone());
+                self.timelines.entry(source(block.tap)).or_default().learn(snapshot.clone(), comment.len());
                 self.show(block.tap, namer);
                 Some(snapshot)
             })
@@ -92,7 +94,10 @@ impl Facts {
             namer.add_file_names(block);
             Ok(None)
         };
-        read.or_else(|why| if self.said.insert((source(block.tap), why.clone())) { Err(why) } else { Ok(None) })
+        read.or_else(|why| {
+            let is_new = self.said.len() < MAX_SAID && self.said.insert((source(block.tap), why.clone()));
+            if is_new { Err(why) } else { Ok(None) }
+        })
     }
 
     /// When somebody is called otherwise; later than any packet where nobody is.

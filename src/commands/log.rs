@@ -23,6 +23,14 @@ impl Log {
         }
     }
 
+    /// Tells what there is no room for: one packet may bring many events, and the end of a file brings all that are open.
+    fn make_room(&mut self) {
+        let Some(joiner) = &mut self.joiner else { return };
+        while let Some(told) = joiner.pop_crowded(&self.facts.known(&self.output.namer)) {
+            self.facts.tell(&told, &mut self.output);
+        }
+    }
+
     /// Somebody is called otherwise from `now` on: what was before is told first.
     pub fn rename(&mut self, now: Timestamp) {
         self.tell_due(now);
@@ -41,7 +49,10 @@ impl Log {
 impl Sink for Log {
     fn event(&mut self, event: Event<'_>) {
         match &mut self.joiner {
-            Some(joiner) => joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer)),
+            Some(joiner) => {
+                joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer));
+                self.make_room();
+            }
             None => self.facts.tell(&Told::alone(event), &mut self.output),
         }
     }

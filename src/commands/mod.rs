@@ -30,6 +30,7 @@ mod tap;
 mod targets;
 mod terminal;
 mod timeline;
+mod undecoded;
 mod view;
 mod watch;
 
@@ -37,7 +38,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Color, Command};
+use crate::cli::{Cap, Cli, Color, Command};
 use crate::filter::{CaptureFilter, FilterError};
 use crate::track::Limits;
 
@@ -97,7 +98,16 @@ fn capture_filter(output: &crate::cli::Output, messages: &mut Messages) -> Resul
 
 fn limits(options: &crate::cli::Output, measures: bool) -> Limits {
     let (flows, pending) = (options.max_flows as usize, options.max_pending as usize);
-    Limits { flows, pending, measures, ..Limits::default() }
+    let Limits { streams, nodes, segments, .. } = Limits::default();
+    let streams = options.caps.get(Cap::Streams, streams);
+    let nodes = options.caps.get(Cap::Nodes, nodes);
+    let segments = options.caps.get(Cap::Segments, segments);
+    Limits { flows, pending, streams, nodes, measures, segments }
+}
+
+/// How many events wait for their copies.
+fn copies(options: &crate::cli::Output) -> usize {
+    options.caps.get(Cap::Copies, crate::join::EVENTS)
 }
 
 /// Whether to write colours: `--color`, else `NO_COLOR`, `CLICOLOR` and `TERM` (<https://no-color.org>).

@@ -10,7 +10,7 @@ use crate::cli;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
-use crate::name::{Introduction, Namer, Naming};
+use crate::name::{Introduction, Namer, Naming, Room};
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary};
 use crate::track::event::Event;
@@ -234,7 +234,10 @@ impl Output {
 }
 
 fn namer(options: &cli::Output) -> Namer {
-    Namer::new(options.numeric > 0).with_naming(naming(options.names))
+    let Room { learned, addresses } = Room::default();
+    let learned = options.caps.get(cli::Cap::Names, learned);
+    let addresses = options.caps.get(cli::Cap::Addresses, addresses);
+    Namer::new(options.numeric > 0).with_naming(naming(options.names)).with_room(Room { learned, addresses })
 }
 
 const fn naming(names: cli::Names) -> Naming {

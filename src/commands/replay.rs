@@ -18,13 +18,14 @@ use super::output::{Output, ended};
 use super::pace;
 use super::rewriting::{self, Rewriting};
 use super::signals;
-use super::{Messages, Streams, capture_filter, limits};
+use super::undecoded::Undecoded;
+use super::{Messages, Streams, capture_filter, copies, limits};
 use crate::capture::file::{MAX_TAPS, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
 use crate::decode;
 use crate::filter::{CaptureFilter, FrameFilter, Unfiltered};
-use crate::join::{HOLD, Joiner};
+use crate::join::{EVENTS, HOLD, Joiner};
 use crate::render::summary::Totals;
 use crate::time::Timestamp;
 use crate::track::{Limits, Sink, Tracker, packet_line};
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
         signals::stop(&stop);
     }
     let mut originals = Originals::new(&names);
-    let mut files = open_all(&names, &stop, &mut streams.messages);
+    let mut files = open_all(&names, &arguments.output, &stop, &mut streams.messages);
     if files.is_empty() {
         return ExitCode::FAILURE;
     }
@@ -83,16 +84,31 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
         let merged = Merged::new(files);
         story.rewriting = rewriting.take().map(|planned| planned.of(&merged, &given));
         (story.given, story.tells) = (given.clone(), tells);
+        story.copies = copies(&arguments.output);
         match story.tell(merged, arguments, &mut streams.messages, bar.as_ref()) {
             Ending::Told(whole) => return if whole && opened { ExitCode::SUCCESS } else { ExitCode::FAILURE },
             Ending::Again(earlier) => output = *earlier,
         }
         originals.say_changes(&mut streams.messages);
-        files = open_all(&names, &stop, &mut streams.messages);
+        files = open_all(&names, &arguments.output, &stop, &mut streams.messages);
         if files.is_empty() {
             return ExitCode::FAILURE;
         }
         output.begin_again(&arguments.output);
+    }
+}
+
+/// What is aside is told of others, for the seconds that they take: it needs less room.
+fn of_asides(limits: Limits) -> Limits {
+    let Limits { flows, pending, streams, nodes, segments, .. } = limits;
+    let part = |room: usize| room.div_ceil(8);
+    Limits {
+        flows: part(flows),
+        pending: part(pending),
+        streams: part(streams),
+        nodes: part(nodes),
+        segments: part(segments),
+        ..limits
     }
 }
 
@@ -105,7 +121,9 @@ struct Story {
     /// Follows what is in a file for what it tells of others; it is not counted.
     asides: Tracker,
     limits: Limits,
-    undecoded: Vec<(LinkType, u64)>,
+    /// How many events wait for their copies.
+    copies: usize,
+    undecoded: Undecoded,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
     /// The time of the latest packet.
@@ -142,9 +160,10 @@ impl Story {
             log: Log { output, joiner: None, facts },
             stop: Arc::clone(stop),
             filter: filter.map(|filter| FrameFilter::new(filter.clone(), files)),
-            asides: Tracker::new(limits),
+            asides: Tracker::new(of_asides(limits)),
             limits,
-            undecoded: Vec::new(),
+            copies: EVENTS,
+            undecoded: Undecoded::default(),
             known: None,
             latest: Timestamp::ZERO,
             words: String::new(),
@@ -225,10 +244,7 @@ impl Story {
 
     /// Writes the summary, and says what went wrong of the `packets` that were read. False where something did.
     fn finish(mut self, tracker: &Tracker, files: &mut Merged, packets: u64, messages: &mut Messages) -> bool {
-        let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
-        let counters = tracker.counters().clone();
-        let names_forgotten = self.log.output.namer.forgotten();
-        let totals = Totals { counters, undecoded, drops: files.drops(), events_lost: 0, names_forgotten };
+        let totals = self.totals(tracker, files);
         let known = self.say_unknown_names(messages);
         let rewriting = self.rewriting.take();
         let rewritten = rewriting.is_none_or(|file| file.finish(files, packets, messages));
@@ -249,6 +265,20 @@ impl Story {
             messages.say(&error.to_string());
         }
         written && rewritten && known && errors.is_empty()
+    }
+
+    /// What there is to say of the capture as a whole.
+    fn totals(&self, tracker: &Tracker, files: &Merged) -> Totals {
+        Totals {
+            counters: tracker.counters().clone(),
+            undecoded: self.undecoded.clone().into_named(),
+            drops: files.drops(),
+            events_lost: 0,
+            names_forgotten: self.log.output.namer.forgotten(),
+            crowded_out: self.log.joiner.as_ref().map_or(0, Joiner::crowded_out),
+            interfaces_sharing: files.interfaces_sharing_a_tap(),
+            interfaces_nameless: files.nameless_interfaces(),
+        }
     }
 
     /// Whether the capture filter lets a frame through.
@@ -313,7 +343,8 @@ impl Story {
             }
             let shares = |known: TapId| known.0 / MAX_TAPS == frame.tap.0 / MAX_TAPS;
             if self.known.is_some_and(shares) || frame.link == LinkType::LINUX_SLL2 {
-                self.log.joiner.get_or_insert_with(|| Joiner::new(HOLD));
+                let room = self.copies;
+                self.log.joiner.get_or_insert_with(|| Joiner::new(HOLD).with_room(room));
             }
             self.known = Some(frame.tap);
         }
@@ -334,7 +365,7 @@ impl Story {
         }
         self.meet(frame, tap);
         if !decode::supports(frame.link) {
-            return self.pass_over(frame.link);
+            return self.undecoded.add(frame.link, 1);
         }
         let packet = decode::decode(frame);
         if self.log.output.wants_packets() {
@@ -344,13 +375,6 @@ impl Story {
             }
         }
         tracker.observe(&packet, &mut self.log);
-    }
-
-    fn pass_over(&mut self, link: LinkType) {
-        match self.undecoded.iter_mut().find(|(known, _)| *known == link) {
-            Some((_, count)) => *count += 1,
-            None => self.undecoded.push((link, 1)),
-        }
     }
 
     fn names(&mut self, block: &NameBlock, files: &Merged, messages: &mut Messages) {

@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 
 /// Changes that wait for their moment; of more, the first is taken for true before it.
 pub(super) const MAX_COMING: usize = 16;
+/// Bytes of what the file told of them; one takes several times as much memory.
+const MAX_BYTES: usize = 8 << 20;
 /// How much later than the daemon says a name goes: a line is told up to so long after its packet, with the names of then.
 const LATER: Duration = Duration::from_millis(50);
 
@@ -22,44 +24,57 @@ pub(super) struct Timeline {
     /// The one that holds now.
     holds: Option<Arc<Directory>>,
     /// Those that follow, and are known already.
-    coming: VecDeque<Arc<Directory>>,
+    coming: VecDeque<Coming>,
+}
+
+/// A Directory that is known before its time.
+#[derive(Debug)]
+struct Coming {
+    directory: Arc<Directory>,
+    /// Bytes of what told of it.
+    bytes: usize,
 }
 
 impl Timeline {
-    /// The file tells of another state.
-    pub fn learn(&mut self, snapshot: Snapshot) {
-        let latest = self.coming.back().or(self.holds.as_ref());
+    /// The file tells of another state, in so many bytes.
+    pub fn learn(&mut self, snapshot: Snapshot, bytes: usize) {
+        let latest = self.coming.back().map(|coming| &coming.directory).or(self.holds.as_ref());
         let directory = Arc::new(snapshot.apply(latest.map(Arc::as_ref)));
         if self.holds.is_none() {
             self.holds = Some(directory);
             return;
         }
-        self.coming.push_back(directory);
-        if self.coming.len() > MAX_COMING {
-            self.holds = self.coming.pop_front();
+        self.coming.push_back(Coming { directory, bytes });
+        let is_too_much = |coming: &VecDeque<Coming>| {
+            coming.len() > MAX_COMING || coming.iter().map(|coming| coming.bytes).sum::<usize>() > MAX_BYTES
+        };
+        while is_too_much(&self.coming)
+            && let Some(first) = self.coming.pop_front()
+        {
+            self.holds = Some(first.directory);
         }
     }
 
     /// When something else holds, if that is known.
     pub fn next(&self) -> Option<Timestamp> {
-        self.coming.front().map(|next| next.as_of() + LATER)
+        self.coming.front().map(|next| next.directory.as_of() + LATER)
     }
 
     /// It is this late.
     pub fn pass(&mut self, now: Timestamp) {
-        while let Some(next) = self.coming.pop_front_if(|next| next.as_of() + LATER <= now) {
-            self.holds = Some(next);
+        while let Some(next) = self.coming.pop_front_if(|next| next.directory.as_of() + LATER <= now) {
+            self.holds = Some(next.directory);
         }
     }
 
     /// Who is known now: who is there, and who comes.
     pub fn known(&self) -> Option<Arc<Directory>> {
         let holds = self.holds.as_ref()?;
-        let Some(last) = self.coming.back() else { return Some(Arc::clone(holds)) };
+        let Some(last) = self.coming.back().map(|last| &last.directory) else { return Some(Arc::clone(holds)) };
         let mut networks: BTreeMap<_, _> = BTreeMap::new();
         let mut containers: BTreeMap<_, Arc<Container>> = BTreeMap::new();
         let mut addresses = Vec::new();
-        for directory in std::iter::once(holds).chain(&self.coming) {
+        for directory in std::iter::once(holds).chain(self.coming.iter().map(|coming| &coming.directory)) {
             addresses.extend_from_slice(directory.host_addresses());
             for network in directory.networks() {
                 networks.entry(network.id.clone()).or_insert_with(|| network.as_ref().clone());
@@ -126,10 +141,10 @@ mod tests {
     fn who_comes_is_known_at_once_and_who_goes_in_its_place() {
         let mut timeline = Timeline::default();
         assert!(timeline.known().is_none());
-        timeline.learn(snapshot(1000, vec![container("1", "old", &["n"])]));
-        timeline.learn(snapshot(2000, vec![container("1", "old", &["n"]), container("2", "late", &[])]));
-        timeline.learn(snapshot(3000, vec![container("2", "late", &["n"])]));
-        timeline.learn(snapshot(4000, vec![container("2", "renamed", &["n"]), container("3", "last", &[])]));
+        timeline.learn(snapshot(1000, vec![container("1", "old", &["n"])]), 100);
+        timeline.learn(snapshot(2000, vec![container("1", "old", &["n"]), container("2", "late", &[])]), 100);
+        timeline.learn(snapshot(3000, vec![container("2", "late", &["n"])]), 100);
+        timeline.learn(snapshot(4000, vec![container("2", "renamed", &["n"]), container("3", "last", &[])]), 100);
         assert_eq!((names(&timeline).as_str(), timeline.next()), ("last/0 late/1 old/1", Some(ms(2050))));
         timeline.pass(ms(3049));
         assert_eq!((names(&timeline).as_str(), timeline.next()), ("last/0 late/1 old/1", Some(ms(3050))));
@@ -142,8 +157,8 @@ mod tests {
     #[test]
     fn a_container_keeps_a_network_until_it_has_left_it() {
         let mut timeline = Timeline::default();
-        timeline.learn(snapshot(1000, vec![container("1", "a", &["n", "m"])]));
-        timeline.learn(snapshot(2000, vec![container("1", "a", &["m"])]));
+        timeline.learn(snapshot(1000, vec![container("1", "a", &["n", "m"])]), 100);
+        timeline.learn(snapshot(2000, vec![container("1", "a", &["m"])]), 100);
         assert_eq!(names(&timeline), "a/2");
         timeline.pass(ms(3000));
         assert_eq!(names(&timeline), "a/1");
@@ -153,8 +168,12 @@ mod tests {
     fn what_waits_is_bounded() {
         let mut timeline = Timeline::default();
         for at in 0..200 {
-            timeline.learn(snapshot(at, Vec::new()));
+            timeline.learn(snapshot(at, Vec::new()), 100);
         }
         assert_eq!(timeline.coming.len(), MAX_COMING);
+        timeline.learn(snapshot(200, Vec::new()), MAX_BYTES);
+        assert_eq!(timeline.coming.len(), 1, "a large one is as much as many");
+        timeline.learn(snapshot(201, Vec::new()), MAX_BYTES + 1);
+        assert_eq!((timeline.coming.len(), timeline.next()), (0, None), "it holds already");
     }
 }

@@ -145,7 +145,7 @@ pub fn write_snapshot(directory: &Directory, at: Timestamp) -> String {
         containers: directory.containers().map(|container| ContainerJson::of(container)).collect(),
     };
     // Writing strings and numbers to memory cannot fail; an empty text would be refused by the reader.
-    serde_json::to_string(&json).unwrap_or_default()
+    crate::hostile::json(&json)
 }
 
 #[derive(Deserialize)]

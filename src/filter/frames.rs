@@ -7,13 +7,18 @@ use ahash::AHashMap;
 use super::capture::{CaptureFilter, Known};
 use super::error::FilterError;
 use crate::capture::file::MAX_TAPS;
-use crate::capture::{Frame, Program, Tap, TapId};
+use crate::capture::{Frame, LinkType, Program, Tap, TapId};
 use crate::docker::Directory;
 use crate::name::NamesOfAddresses;
 
 /// Why names cannot be known.
 const NO_NAMES: &str = "the capture carries no names of containers; give them with --docker-inspect or --hosts, or \
                         write addresses";
+
+/// As many programs are kept to be shared; a file has one for each link type and each container that is named.
+const MAX_SHARED: usize = 1024;
+/// Of so many taps it is said that the filter does not fit their link type.
+const MAX_SAID: usize = 64;
 
 /// A capture filter on the frames of one or several files.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct FrameFilter {
     filter: CaptureFilter,
     files: AHashMap<u32, Names>,
     programs: AHashMap<TapId, Compiled>,
+    shared: Shared,
+    said: usize,
     /// There is one file: who is not in it is nowhere.
     alone: bool,
 }
@@ -40,9 +47,29 @@ struct Names {
 #[derive(Debug)]
 struct Compiled {
     version: u64,
-    text: String,
+    text: Arc<str>,
     /// None where it makes no sense for the link type.
-    program: Option<Program>,
+    program: Option<Arc<Program>>,
+}
+
+/// The programs of all taps: a hostile file has 65,536 of them.
+#[derive(Debug, Default)]
+struct Shared(AHashMap<(LinkType, Arc<str>), Result<Arc<Program>, String>>);
+
+impl Shared {
+    /// The program of a text for a link type, or why there is none.
+    fn compile(&mut self, text: String, link: LinkType) -> (Arc<str>, Result<Arc<Program>, String>) {
+        let text: Arc<str> = text.into();
+        if let Some(((_, text), program)) = self.0.get_key_value(&(link, Arc::clone(&text))) {
+            return (Arc::clone(text), program.clone());
+        }
+        let program = Program::compile(&text, link).map(Arc::new);
+        if self.0.len() >= MAX_SHARED {
+            self.0.clear();
+        }
+        self.0.insert((link, Arc::clone(&text)), program.clone());
+        (text, program)
+    }
 }
 
 /// Why a frame cannot be filtered.
@@ -57,7 +84,8 @@ pub enum Unfiltered {
 impl FrameFilter {
     /// The filter on so many files.
     pub fn new(filter: CaptureFilter, files: usize) -> Self {
-        Self { filter, files: AHashMap::new(), programs: AHashMap::new(), alone: files == 1 }
+        let (programs, shared) = (AHashMap::new(), Shared::default());
+        Self { filter, files: AHashMap::new(), programs, shared, said: 0, alone: files == 1 }
     }
 
     /// Whether a frame gets through, by the names in force where it was seen.
@@ -71,18 +99,20 @@ impl FrameFilter {
         let names = Self::names(&mut self.files, &self.filter, self.alone, frame.tap, (directory, of_addresses))?;
         match self.programs.get_mut(&frame.tap) {
             Some(compiled) if compiled.version == names.version => {}
-            Some(compiled) => compiled.update(names, tap),
+            Some(compiled) => compiled.update(names, tap, &mut self.shared),
             None => {
                 let owner = names.owner(tap);
-                let text = names.filter.text(owner);
-                let compiled = Program::compile(&text, frame.link);
+                let (text, compiled) = self.shared.compile(names.filter.text(owner), frame.link);
                 let why = compiled.as_ref().err().cloned();
-                if compiled.as_ref().map_or(true, Program::is_empty) {
+                if compiled.as_ref().map_or(true, |program| program.is_empty()) {
                     names.filter.check().map_err(|error| Unfiltered::Wrong(Box::new(error)))?;
                 }
                 let compiled = Compiled { version: names.version, text, program: compiled.ok() };
                 self.programs.insert(frame.tap, compiled);
-                if let Some(why) = why {
+                if let Some(why) = why
+                    && self.said < MAX_SAID
+                {
+                    self.said += 1;
                     let link = frame.link.name();
                     return Err(Unfiltered::Link(format!(
                         "--filter does not fit packets of link type {link}, which are left out: {why}"
@@ -90,7 +120,7 @@ impl FrameFilter {
                 }
             }
         }
-        let program = self.programs.get(&frame.tap).and_then(|compiled| compiled.program.as_ref());
+        let program = self.programs.get(&frame.tap).and_then(|compiled| compiled.program.as_deref());
         Ok(program.is_some_and(|program| program.matches(frame.bytes, frame.wire_len)))
     }
 
@@ -156,7 +186,7 @@ impl Names {
 }
 
 impl Compiled {
-    fn update(&mut self, names: &Names, tap: &Tap) {
+    fn update(&mut self, names: &Names, tap: &Tap, shared: &mut Shared) {
         self.version = names.version;
         let owner = names.owner(tap);
         // In the namespace of a container that has stopped, what is left to come is still its own.
@@ -164,9 +194,9 @@ impl Compiled {
             return;
         }
         let text = names.filter.text(owner);
-        if self.text != text && self.program.is_some() {
-            self.program = Program::compile(&text, tap.link).ok();
-            self.text = text;
+        if *self.text != *text && self.program.is_some() {
+            let (text, program) = shared.compile(text, tap.link);
+            (self.text, self.program) = (text, program.ok());
         }
     }
 }

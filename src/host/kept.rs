@@ -153,7 +153,7 @@ impl Kept {
             kept: &'a Kept,
         }
         // Writing strings and numbers to memory cannot fail; an empty text is no block of ours.
-        serde_json::to_string(&Versioned { bridgetap_host: VERSION, kept: self }).unwrap_or_default()
+        crate::hostile::json(&Versioned { bridgetap_host: VERSION, kept: self })
     }
 
     /// Reads what was written.

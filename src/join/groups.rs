@@ -15,8 +15,11 @@ use crate::track::event::Event;
 /// For how long after it was told an event's copies still come: every waiting container sees the broadcast of an ARP
 /// request, and gives up on it in its own time. Longer than the longest patience of a protocol, 5 s.
 pub(super) const MEMORY: Duration = Duration::from_secs(7);
-/// So many told events are remembered; beyond it the oldest go, and a late copy of theirs is told again.
-pub(super) const MAX_REMEMBERED: usize = 65_536;
+/// What is forgotten sooner than this may be missed: copies of an answer come within milliseconds, and only those of what
+/// was given up come later.
+const MISSED: Duration = Duration::from_secs(1);
+/// Bytes of messages that held events have at most; beyond it the oldest are told at once.
+const MAX_BYTES: usize = 16 << 20;
 
 /// So many groups of one key are looked through for the one that an event belongs to: as many as a burst of equal packets
 /// has on one tap before another gives its copies.
@@ -64,7 +67,7 @@ impl Group {
 }
 
 /// All groups there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Groups {
     by_id: AHashMap<GroupId, Group>,
     /// Those of one key, the oldest first.
@@ -73,24 +76,61 @@ pub(super) struct Groups {
     held: BinaryHeap<Reverse<(Timestamp, GroupId)>>,
     told: VecDeque<(Timestamp, GroupId)>,
     next: u64,
+    /// As many events are held, and remembered when they were told, with twice as many places.
+    room: usize,
+    /// Copies that are held, and the bytes of their messages.
+    members: (usize, usize),
+    /// Places of all groups.
+    hops: usize,
+    forgotten: u64,
 }
 
 impl Groups {
+    /// None yet, with room for so many events.
+    pub fn new(room: usize) -> Self {
+        Self {
+            by_id: AHashMap::new(),
+            by_key: AHashMap::new(),
+            held: BinaryHeap::new(),
+            told: VecDeque::new(),
+            next: 0,
+            room: room.max(1),
+            members: (0, 0),
+            hops: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// Whether more is held than there is room for.
+    pub const fn is_crowded(&self) -> bool {
+        self.members.0 > self.room || self.members.1 > MAX_BYTES
+    }
+
+    /// How many groups had to be forgotten before their time, so that their copies may be told again.
+    pub const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Puts an event to its copies. `Some` is the number of the group that it began.
     pub fn put(&mut self, key: Key, ends: Ends, event: Box<Event<'static>>) -> Option<GroupId> {
         let (hop, moment) = (copies::hop(&event), copies::moment(&event));
+        let bytes = event.owned_bytes();
+        self.hops += 1;
         let known = self.group_of(&key, ends, &hop, moment);
         if let Some((id, group)) = known.and_then(|id| Some((id, self.by_id.get_mut(&id)?))) {
             group.hops.push(hop);
-            if std::mem::take(&mut group.untold) {
+            let is_untold = std::mem::take(&mut group.untold);
+            if is_untold {
                 self.held.push(Reverse((event.known_at(), id)));
+            }
+            // One that was told already is told by that.
+            if is_untold || !group.is_told() {
                 group.members.push(event);
-            } else if !group.is_told() {
-                // One that was told already is told by that.
-                group.members.push(event);
+                self.members = (self.members.0 + 1, self.members.1 + bytes);
             }
             return None;
         }
+        self.members = (self.members.0 + 1, self.members.1 + bytes);
         let id = GroupId(self.next);
         self.next += 1;
         let known_at = event.known_at();
@@ -157,6 +197,11 @@ impl Groups {
     /// Takes the next group out of those that are held; its copies are remembered for a while.
     pub fn take_next(&mut self, now: Timestamp) -> Option<GroupId> {
         let Reverse((_, id)) = self.held.pop()?;
+        if let Some(group) = self.by_id.get(&id) {
+            let bytes: usize = group.members.iter().map(|event| event.owned_bytes()).sum();
+            let (members, all) = self.members;
+            self.members = (members.saturating_sub(group.members.len()), all.saturating_sub(bytes));
+        }
         self.told.push_back((now, id));
         self.forget(now);
         Some(id)
@@ -164,11 +209,17 @@ impl Groups {
 
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(since, id)) = self.told.front() {
-            if self.told.len() <= MAX_REMEMBERED && now.since(since) < MEMORY {
+            let is_young = now.since(since) < MEMORY;
+            // The hops of what is held are there as well; the latest is wanted by who took it.
+            let most = self.room.saturating_mul(2).saturating_add(self.members.0);
+            let has_room = self.told.len() <= self.room && self.hops <= most || self.told.len() == 1;
+            if is_young && has_room {
                 return;
             }
+            self.forgotten += u64::from(now.since(since) < MISSED);
             self.told.pop_front();
             let Some(group) = self.by_id.remove(&id) else { continue };
+            self.hops = self.hops.saturating_sub(group.hops.len());
             let Some(same) = self.by_key.get_mut(&group.key) else { continue };
             same.retain(|other| *other != id);
             if same.is_empty() {

@@ -14,13 +14,16 @@ use crate::decode::message::Endpoint;
 use crate::time::Timestamp;
 use crate::track::event::{Event, Exchange, Subject};
 
-/// As many events are held for their copies; beyond it the oldest are told at once.
-pub(super) const MAX_HELD: usize = 65_536;
+/// As many events are held for their copies unless said otherwise; beyond it the oldest are told at once. As many are
+/// remembered when they were told, for copies that come late.
+pub const EVENTS: usize = 32_768;
 
 /// Puts events together, and into the order of packet time.
 #[derive(Debug)]
 pub struct Joiner {
     hold: Duration,
+    /// Events that were told before their time.
+    crowded: u64,
     groups: Groups,
     lookups: Lookups,
     services: Services,
@@ -34,13 +37,26 @@ impl Joiner {
     pub fn new(hold: Duration) -> Self {
         Self {
             hold,
-            groups: Groups::default(),
+            crowded: 0,
+            groups: Groups::new(EVENTS),
             lookups: Lookups::default(),
             services: Services::default(),
             vantages: Vantages::default(),
             hasher: RandomState::new(),
             latest: Timestamp::ZERO,
         }
+    }
+
+    /// The same, with room for so many events instead of [`EVENTS`].
+    #[must_use]
+    pub fn with_room(self, events: usize) -> Self {
+        Self { groups: Groups::new(events), ..self }
+    }
+
+    /// How many events at least could not wait for all their copies, or were forgotten before those came, for want of
+    /// room. Who could not wait is mostly forgotten early as well.
+    pub fn crowded_out(&self) -> u64 {
+        self.crowded.max(self.groups.forgotten())
     }
 
     /// How long events are held back from now on: zero while there is one tap only.
@@ -69,15 +85,28 @@ impl Joiner {
         }
         while let Some(known_at) = self.groups.next_known() {
             // A file whose times stand still must not be held whole.
-            let is_crowded = self.groups.held() > MAX_HELD;
-            if !stepped_back && !is_crowded && known_at + self.hold > now {
+            let is_crowded = self.groups.is_crowded();
+            let is_due = stepped_back || known_at + self.hold <= now;
+            if !is_due && !is_crowded {
                 return None;
             }
+            self.crowded += u64::from(!is_due);
             if let Some(told) = self.take_next(knowledge) {
                 return Some(told);
             }
         }
         self.latest = now;
+        None
+    }
+
+    /// The next that is told before its time, because more is held than there is room for.
+    pub fn pop_crowded(&mut self, knowledge: &dyn Knowledge) -> Option<Told<'static>> {
+        while self.groups.is_crowded() {
+            self.crowded += 1;
+            if let Some(told) = self.take_next(knowledge) {
+                return Some(told);
+            }
+        }
         None
     }
 

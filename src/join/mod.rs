@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use joiner::Joiner;
+pub use joiner::{EVENTS, Joiner};
 pub use told::{Hop, Published, Told, Via};
 
 use crate::decode::message::Endpoint;

@@ -212,8 +212,24 @@ impl Services {
         self.order.push_back(connection);
         if self.order.len() > MAX_CONNECTIONS
             && let Some(oldest) = self.order.pop_front()
+            && let Some(Noted { role: Role::Single(service), .. }) = self.roles.remove(&oldest)
         {
-            self.roles.remove(&oldest);
+            self.wait_no_longer(&service, &oldest);
+        }
+    }
+
+    /// Forgets a connection that waits for its other half.
+    fn wait_no_longer(&mut self, service: &Service, connection: &Connection) {
+        let Some(halves) = self.waiting.get_mut(service) else { return };
+        // It is among the oldest, which are in front.
+        if let Some(at) = halves.inner.iter().position(|opened| opened.connection == *connection) {
+            halves.inner.remove(at);
+        }
+        if let Some(at) = halves.outer.iter().position(|accepted| accepted.connection == *connection) {
+            halves.outer.remove(at);
+        }
+        if halves.outer.is_empty() && halves.inner.is_empty() {
+            self.waiting.remove(service);
         }
     }
 

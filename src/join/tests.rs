@@ -500,7 +500,42 @@ fn a_file_whose_times_stand_still_is_not_held_whole() {
         joiner.push(Box::new(Event::Exchange(pinged)), &World);
         told += usize::from(joiner.pop(at(5), &World).is_some());
     }
-    assert_eq!((joiner.len(), told), (joiner::MAX_HELD, 70_000 - joiner::MAX_HELD));
+    assert_eq!((joiner.len(), told), (EVENTS, 70_000 - EVENTS));
+    assert_eq!(joiner.crowded_out(), told as u64);
+}
+
+#[test]
+fn copies_and_long_messages_take_room_too() {
+    let mut joiner = Joiner::new(HOLD).with_room(1000);
+    for number in 0..100_u64 {
+        for tap in 0..50 {
+            let place = Place { tap: TapId(tap), ..Place::default() };
+            let pinged = Exchange { request: seen(5, number), ..exchange(place, 5, Some(5), ping(number as u16)) };
+            joiner.push(Box::new(Event::Exchange(pinged)), &World);
+        }
+        while let Some(told) = joiner.pop(at(5), &World) {
+            assert_eq!(told.hops.len(), 50);
+        }
+    }
+    assert_eq!(joiner.len(), 1000 / 50, "groups of fifty copies");
+    while joiner.pop_any(&World).is_some() {}
+    let (groups, ..) = joiner.remembered();
+    assert!(joiner.is_empty() && groups <= 2 * 1000 / 50, "{groups} groups of fifty places");
+
+    let mut joiner = Joiner::new(HOLD);
+    let name: &'static [u8] = b"\x01x\x00";
+    for number in 0..1000_u64 {
+        let mut event = asked(BRIDGE, "172.18.0.3", "10.88.0.2", (5, Some(5)), name);
+        if let Event::Exchange(Exchange { ends, subject: Subject::Lookup(lookup), .. }) = &mut event {
+            ends.client.port = Some(number as u16);
+            lookup.response = Some(vec![0; 60_000].into());
+        }
+        joiner.push(Box::new(event), &World);
+        while joiner.pop(at(5), &World).is_some() {}
+    }
+    assert!(joiner.len() * 60_000 <= 16 << 20, "{} messages", joiner.len());
+    assert!(joiner.pop_crowded(&World).is_none());
+    assert_eq!(joiner.crowded_out(), 1000 - joiner.len() as u64);
 }
 
 #[test]
@@ -518,7 +553,7 @@ fn what_is_remembered_is_bounded() {
         while joiner.pop(at(number + 20), &World).is_some() {}
     }
     let (groups, lookups, connections) = joiner.remembered();
-    assert!(groups <= groups::MAX_REMEMBERED + 1, "{groups} groups");
+    assert!(groups <= EVENTS + 1, "{groups} groups");
     assert!(lookups <= lookups::MAX_LOOKUPS + 1, "{lookups} lookups");
     assert!(connections <= published::MAX_CONNECTIONS + 1, "{connections} connections");
 }

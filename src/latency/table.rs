@@ -191,18 +191,17 @@ impl Table {
 
     /// The series or their sums, sorted; those of the others come last.
     pub fn series(&self, by: By, order: Order) -> Vec<Series<'_>> {
-        let mut sums: AHashMap<Key, Cow<'_, Counted>> = AHashMap::new();
-        for (key, entry) in &self.entries {
-            sums.entry(by.key(key))
-                .and_modify(|sum| sum.to_mut().merge(&entry.counted))
-                .or_insert(Cow::Borrowed(&entry.counted));
+        let apart = self.entries.iter().map(|(key, entry)| (by.key(key), &entry.counted));
+        let others = self.others.iter().map(|(measure, counted)| (Key::others(*measure), counted));
+        let mut apart: Vec<_> = apart.chain(others).collect();
+        apart.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut series: Vec<Series<'_>> = Vec::new();
+        for (key, counted) in apart {
+            match series.last_mut().filter(|last| last.key == key) {
+                Some(last) => last.counted.to_mut().merge(counted),
+                None => series.push(Series { key, counted: Cow::Borrowed(counted) }),
+            }
         }
-        for (measure, counted) in &self.others {
-            sums.entry(Key::others(*measure))
-                .and_modify(|sum| sum.to_mut().merge(counted))
-                .or_insert(Cow::Borrowed(counted));
-        }
-        let mut series: Vec<_> = sums.into_iter().map(|(key, counted)| Series { key, counted }).collect();
         series.sort_unstable_by(|a, b| a.key.in_table(&b.key));
         series.sort_by_cached_key(|series| (series.key.is_others(), Reverse(order.rank(&series.counted))));
         series

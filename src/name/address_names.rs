@@ -8,13 +8,15 @@ use super::names::Names;
 use super::{Namer, source};
 use crate::capture::TapId;
 
-/// As many names of addresses are kept of one source; more are hostile.
+/// As many names of addresses are taken from a user; more are a mistake.
 pub const MAX_NAMES: usize = 262_144;
+/// As many are kept of a capture file unless said otherwise; more are hostile.
+pub const FILE_NAMES: usize = 65_536;
 /// As many names of one address are kept, the first ones: lists against advertisements have thousands of 0.0.0.0.
 const MAX_OF_ONE: usize = 32;
 
 /// Names by address, and addresses by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AddressNames {
     by_address: AHashMap<IpAddr, Vec<String>>,
     by_name: AHashMap<String, AHashSet<IpAddr>>,
@@ -22,9 +24,28 @@ pub struct AddressNames {
     count: usize,
     /// How often they changed.
     version: u64,
+    cap: usize,
+    left_out: u64,
+}
+
+impl Default for AddressNames {
+    /// None, with room for those of a user.
+    fn default() -> Self {
+        Self::with_room(MAX_NAMES)
+    }
 }
 
 impl AddressNames {
+    /// None, with room for so many.
+    pub fn with_room(cap: usize) -> Self {
+        Self { by_address: AHashMap::new(), by_name: AHashMap::new(), count: 0, version: 0, cap, left_out: 0 }
+    }
+
+    /// How many found no room.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Gives an address these names in place of those that it had; the first is what it is called. Names for which there is
     /// no room are left out.
     pub fn set(&mut self, address: IpAddr, names: &[String]) {
@@ -43,7 +64,8 @@ impl AddressNames {
 
     /// Gives an address one more name, unless it has very many. False where there is no room for any more.
     pub fn add(&mut self, address: IpAddr, name: &str) -> bool {
-        if self.count >= MAX_NAMES {
+        if self.count >= self.cap {
+            self.left_out += 1;
             return false;
         }
         let names = self.by_address.entry(address).or_default();
@@ -192,7 +214,7 @@ mod tests {
             own.set(IpAddr::V4(number.into()), &names(&["n"]));
         }
         assert_eq!((own.count, own.by_address.len()), (MAX_NAMES, MAX_NAMES));
-        assert!(!own.add(address(1), "x"));
+        assert!(!own.add(address(1), "x") && own.left_out() == 2);
         let mut one = AddressNames::default();
         assert!((0..100).all(|number| one.add(address(1), &number.to_string())));
         assert_eq!((one.count, one.of(&address(1)).len()), (MAX_OF_ONE, MAX_OF_ONE));

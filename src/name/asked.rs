@@ -6,8 +6,8 @@ use super::capped::Capped;
 use crate::docker::ContainerId;
 use crate::time::Timestamp;
 
-/// As many pairs of a client and an address that it was given keep the names that were asked for.
-const MAX_PAIRS: usize = 16_384;
+/// For each address that is remembered, as many pairs of a client and an address keep the names that were asked for.
+const PAIRS: usize = 4;
 /// Names that are kept of one pair. A connection under an earlier name may still be open when the next is asked for;
 /// of more than these, the name that was asked for first is no longer told.
 const MAX_NAMES: usize = 4;
@@ -39,8 +39,8 @@ pub(super) struct AskedNames {
 }
 
 impl AskedNames {
-    pub fn new() -> Self {
-        Self { pairs: Capped::new(MAX_PAIRS) }
+    pub fn new(addresses: usize) -> Self {
+        Self { pairs: Capped::new(addresses.saturating_mul(PAIRS)) }
     }
 
     /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
@@ -90,6 +90,8 @@ impl AskedNames {
 mod tests {
     use super::*;
 
+    const ADDRESSES: usize = 4096;
+
     fn id(text: &str) -> ContainerId {
         ContainerId(text.into())
     }
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn each_client_keeps_the_name_that_it_asked_for() {
-        let mut names = AskedNames::new();
+        let mut names = AskedNames::new(ADDRESSES);
         let (flask, worker, redis) = (id("f1"), id("w1"), id("r1"));
         let client = |id: &ContainerId| Client::Container(id.clone());
         names.insert(client(&flask), REDIS, Some(&redis), "db", at(10));
@@ -117,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_began_under_an_earlier_name_keeps_it() {
-        let mut names = AskedNames::new();
+        let mut names = AskedNames::new(ADDRESSES);
         let client = || Client::Address(0, REDIS);
         for (second, name) in [(10, "db"), (11, "db"), (20, "cache"), (30, "db")] {
             names.insert(client(), REDIS, None, name, at(second));
@@ -133,8 +135,8 @@ mod tests {
 
     #[test]
     fn the_pair_that_was_first_goes_at_the_cap() {
-        let mut names = AskedNames::new();
-        for n in 0..=MAX_PAIRS as u32 {
+        let mut names = AskedNames::new(ADDRESSES);
+        for n in 0..=ADDRESSES as u32 * PAIRS as u32 {
             names.insert(Client::Address(0, IpAddr::V4(n.into())), REDIS, None, "db", at(1));
         }
         let asked = |n: u32| names.get(|| Client::Address(0, IpAddr::V4(n.into())), REDIS, None, at(2));

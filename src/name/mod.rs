@@ -9,6 +9,7 @@ mod called;
 mod capped;
 mod hosts;
 mod names;
+mod room;
 mod standing;
 mod strangers;
 mod well_known;
@@ -23,6 +24,7 @@ pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
+pub use room::Room;
 pub use strangers::{Introduction, Stranger};
 
 use crate::address::{self, MacAddr};
@@ -35,9 +37,6 @@ use crate::time::Timestamp;
 use crate::track::event::{Ends, Event, Lookup, Place, Subject};
 use asked::{AskedNames, Client};
 use names::{Names, Spot};
-
-/// As many addresses keep the name of the lookup that gave them; the one that was learned first goes.
-const MAX_LEARNED: usize = 4096;
 
 pub use well_known::NAMES as WELL_KNOWN;
 
@@ -77,6 +76,7 @@ pub struct Namer {
     asked: AskedNames,
     naming: Naming,
     numeric: bool,
+    room: Room,
 }
 
 /// Where and when an end is looked at.
@@ -102,13 +102,14 @@ impl Namer {
     pub fn new(numeric: bool) -> Self {
         Self {
             sources: AHashMap::new(),
-            nothing: Names::default(),
+            nothing: Names::with_room(0),
             taps: AHashMap::new(),
             given: AddressNames::default(),
-            learned: Capped::new(MAX_LEARNED),
-            asked: AskedNames::new(),
+            learned: Capped::new(Room::default().learned),
+            asked: AskedNames::new(Room::default().learned),
             naming: Naming::default(),
             numeric,
+            room: Room::default(),
         }
     }
 
@@ -121,7 +122,13 @@ impl Namer {
     /// From now on these names hold for the taps of the source that `tap` is of: the daemon, or one capture file.
     pub fn set_directory(&mut self, tap: TapId, directory: Arc<Directory>) {
         let with_services = self.naming == Naming::Service;
-        self.sources.entry(source(tap)).or_default().set_directory(directory, with_services);
+        self.source(tap).set_directory(directory, with_services);
+    }
+
+    /// The names of the source that `tap` is of.
+    fn source(&mut self, tap: TapId) -> &mut Names {
+        let room = self.room.addresses;
+        self.sources.entry(source(tap)).or_insert_with(|| Names::with_room(room))
     }
 
     /// The names in force for that tap's source.
@@ -142,12 +149,12 @@ impl Namer {
     /// Tells the host's interfaces by their index, as cooked frames of the source that `tap` is of name them. A port of
     /// a bridge is told by the bridge's name.
     pub fn set_interfaces(&mut self, tap: TapId, interfaces: impl Iterator<Item = (u32, String)>) {
-        self.sources.entry(source(tap)).or_default().set_interfaces(interfaces);
+        self.source(tap).set_interfaces(interfaces);
     }
 
     /// The container whose process has a socket of the host with this address and port, if any, for the taps of one source.
     pub fn set_owner(&mut self, tap: TapId, socket: Endpoint, container: Option<ContainerId>) {
-        self.sources.entry(source(tap)).or_default().set_owner(socket, container);
+        self.source(tap).set_owner(socket, container);
     }
 
     /// The interface that a place is on, where a tap of all interfaces gives its index only and it was told about.
@@ -174,12 +181,7 @@ impl Namer {
 
     /// Takes the records of a capture's name block; its Directory is read by the docker room.
     pub fn add_file_names(&mut self, block: &NameBlock) {
-        self.sources.entry(source(block.tap)).or_default().add(block);
-    }
-
-    /// Names that lookups gave, and that had to go at the caps.
-    pub const fn forgotten(&self) -> u64 {
-        self.learned.forgotten() + self.asked.forgotten()
+        self.source(block.tap).add(block);
     }
 
     /// Learns from an answered lookup what an outside address is called, and what its client calls whom.

@@ -31,12 +31,13 @@ pub(super) struct Names {
     owners: Capped<Endpoint, Option<ContainerId>>,
 }
 
-impl Default for Names {
-    fn default() -> Self {
+impl Names {
+    /// None, with room for so many names of addresses.
+    pub fn with_room(addresses: usize) -> Self {
         Self {
             directory: None,
             services: Services::default(),
-            of_addresses: AddressNames::default(),
+            of_addresses: AddressNames::with_room(addresses),
             interfaces: AHashMap::new(),
             owners: Capped::new(MAX_OWNERS),
         }

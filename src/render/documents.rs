@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::units::UtcClock;
 use crate::doctor::{Check, is_well};
+use crate::hostile::write_json;
 use crate::time::Timestamp;
 use crate::topology::{Change, Topology};
 
@@ -50,6 +51,6 @@ pub fn change(change: &Change, at: Timestamp, out: &mut dyn Write) -> io::Result
 }
 
 fn document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, document)?;
+    write_json(out, document)?;
     out.write_all(b"\n")
 }

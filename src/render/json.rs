@@ -9,6 +9,7 @@ use super::line::Line;
 use super::units::UtcClock;
 use crate::address;
 use crate::decode::{Vni, dns};
+use crate::hostile::write_json;
 use crate::join::Told;
 use crate::name::{Namer, Party};
 use crate::time::nanos;
@@ -69,7 +70,7 @@ impl<W: Write> JsonWriter<W> {
 }
 
 fn write_object(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, object)?;
+    write_json(out, object)?;
     out.write_all(b"\n")
 }
 

@@ -71,8 +71,14 @@ pub struct Totals {
     pub drops: Option<Drops>,
     /// Events that came faster than they could be shown.
     pub events_lost: u64,
-    /// Names that lookups gave, or that were to follow an address, forgotten at their caps.
+    /// Names that lookups gave or files told, or that were to follow an address, for which there was no room.
     pub names_forgotten: u64,
+    /// Events that could not wait for all their copies.
+    pub crowded_out: u64,
+    /// Interfaces of files that had to share one tap.
+    pub interfaces_sharing: u64,
+    /// Interfaces of files that lost their names.
+    pub interfaces_nameless: u64,
 }
 
 impl Summary {
@@ -154,6 +160,9 @@ impl Summary {
             evicted_nodes: totals.counters.evicted_nodes,
             unasked_replies: totals.counters.unasked_replies,
             names_forgotten: totals.names_forgotten,
+            crowded_out: Some(totals.crowded_out).filter(|&events| events > 0),
+            interfaces_sharing: Some(totals.interfaces_sharing).filter(|&interfaces| interfaces > 0),
+            interfaces_nameless: Some(totals.interfaces_nameless).filter(|&interfaces| interfaces > 0),
             exchanges: exchanges.collect(),
             tcp: &self.tcp,
             udp: &self.udp,
@@ -269,9 +278,16 @@ impl Totals {
             (self.events_lost, "event", "missing above, which came faster than could be shown"),
             (evicted_flows, "flow", "forgotten at the limit (see --max-flows)"),
             (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
-            (refused_streams, "connection", "with DNS over TCP not read at the limit"),
-            (self.names_forgotten, "name", "forgotten at the limit"),
-            (evicted_nodes, "interface", "whose node in an overlay network was forgotten at the limit"),
+            (refused_streams, "connection", "with DNS over TCP not read at the limit (see --limit streams)"),
+            (self.names_forgotten, "name", "forgotten at the limit (see --limit names, addresses)"),
+            (
+                evicted_nodes,
+                "interface",
+                "whose node in an overlay network was forgotten at the limit (see --limit nodes)",
+            ),
+            (self.crowded_out, "event", "told without waiting for all its copies at the limit (see --limit copies)"),
+            (self.interfaces_sharing, "interface", "not told apart at the limit (see --limit interfaces)"),
+            (self.interfaces_nameless, "interface", "without name, as the names are too long together"),
         ] {
             if count > 0 {
                 writeln!(out, "{} {what}", Count(count, noun))?;
@@ -339,6 +355,12 @@ struct JsonSummary<'a> {
     evicted_nodes: u64,
     unasked_replies: u64,
     names_forgotten: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crowded_out: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interfaces_sharing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interfaces_nameless: Option<u64>,
     exchanges: BTreeMap<&'static str, &'a Exchanges>,
     tcp: &'a Tcp,
     udp: &'a Udp,

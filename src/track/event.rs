@@ -122,6 +122,17 @@ impl Event<'_> {
         }
     }
 
+    /// Bytes that it has beside itself when it is kept.
+    pub fn owned_bytes(&self) -> usize {
+        match self {
+            Self::Exchange(exchange) => exchange.subject.owned_bytes(),
+            Self::Notice(Notice { what: What::Dns { message, .. }, .. }) => message.len(),
+            Self::Notice(Notice { what: What::Unasked { subject, .. }, .. }) => subject.owned_bytes(),
+            Self::Packet(packet) => packet.words.len(),
+            Self::Notice(_) | Self::Connection(_) | Self::Datagrams(_) | Self::Measured(_) => 0,
+        }
+    }
+
     /// The same, to keep.
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -310,6 +321,13 @@ impl Lookup<'_> {
 }
 
 impl Subject<'_> {
+    fn owned_bytes(&self) -> usize {
+        match self {
+            Self::Lookup(lookup) => lookup.name.len() + lookup.response.as_ref().map_or(0, |response| response.len()),
+            Self::Ping { .. } | Self::Neighbour { .. } => 0,
+        }
+    }
+
     fn into_owned(self) -> Subject<'static> {
         match self {
             Self::Ping { id, sequence, data_len, hop_limit, fragmented } => {

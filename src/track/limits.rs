@@ -7,7 +7,8 @@ pub struct Limits {
     pub flows: usize,
     /// Requests of one protocol that wait for their answers, or whose late answer may still come.
     pub pending: usize,
-    /// TCP connections whose bytes are put together, for DNS over TCP; each takes at most two times 64 KiB.
+    /// TCP connections whose bytes are put together, for DNS over TCP. Each takes at most four times 64 KiB: for either
+    /// direction a message, and as much behind a gap.
     pub streams: usize,
     /// Interfaces inside tunnels whose node is known.
     pub nodes: usize,

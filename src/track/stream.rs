@@ -5,8 +5,9 @@
 
 use crate::decode::message::{Endpoint, Framed, Message, ProtocolId};
 
-/// Bytes kept of one direction: the longest message that DNS has over TCP, with its length.
-const MAX_BYTES: usize = 65_537;
+/// Bytes kept of one direction: the longest message that DNS has over TCP, with its length. As many are held back behind
+/// a gap.
+pub(super) const MAX_BYTES: usize = 65_537;
 /// Segments held back behind a gap.
 const MAX_HELD: usize = 16;
 
@@ -55,7 +56,8 @@ impl Stream {
     }
 
     fn hold(&mut self, sequence: u32, payload: &[u8]) {
-        if self.held.len() >= MAX_HELD || payload.len() > MAX_BYTES {
+        let held: usize = self.held.iter().map(|(_, payload)| payload.len()).sum();
+        if self.held.len() >= MAX_HELD || held + payload.len() > MAX_BYTES {
             self.lose();
         } else {
             self.held.push((sequence, payload.to_vec()));
@@ -79,18 +81,34 @@ impl Stream {
     ) {
         if self.kept.is_empty() {
             match messages(fresh, read, on_message) {
-                Some(taken) => self.kept.extend(fresh.get(taken..).unwrap_or_default()),
+                Some(taken) => self.keep(fresh.get(taken..).unwrap_or_default()),
                 None => self.lose(),
             }
             return;
         }
-        if self.kept.len() + fresh.len() > MAX_BYTES * 2 {
-            return self.lose();
-        }
         self.kept.extend(fresh);
         match messages(&self.kept, read, on_message) {
-            Some(taken) => drop(self.kept.drain(..taken)),
+            Some(taken) => {
+                self.kept.drain(..taken);
+                // One large segment is no reason to keep its room.
+                self.kept.shrink_to(MAX_BYTES);
+                self.lose_if_too_long();
+            }
             None => self.lose(),
+        }
+    }
+
+    /// Keeps the beginning of a message. Room is made for as much as there is: it mostly ends with the next segment.
+    fn keep(&mut self, rest: &[u8]) {
+        self.kept.reserve_exact(rest.len());
+        self.kept.extend(rest);
+        self.lose_if_too_long();
+    }
+
+    /// No message is longer, so this is none.
+    fn lose_if_too_long(&mut self) {
+        if self.kept.len() > MAX_BYTES {
+            self.lose();
         }
     }
 
@@ -161,6 +179,42 @@ mod tests {
         let bytes = query(1);
         let held: Vec<_> = (0..40).map(|n| (1000 + n * 22, &bytes[..])).collect();
         assert_eq!(ids(&held), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_a_message_and_as_much_behind_a_gap() {
+        let end = Endpoint::socket(Ipv4Addr::LOCALHOST.into(), 53);
+        let read = (message::over_tcp(end, end).unwrap(), end, end);
+        let bytes = |stream: &Stream| {
+            stream.kept.capacity() + stream.held.iter().map(|(_, payload)| payload.capacity()).sum::<usize>()
+        };
+        // The longest message there is, which is never whole.
+        let mut start = query(1);
+        (start[0], start[1]) = (0xff, 0xff);
+        let mut stream = Stream::default();
+        stream.begin(1);
+        stream.feed(1, &start, false, read, &mut |_| {});
+        let mut next = 1 + start.len() as u32;
+        while next < 60_000 {
+            stream.feed(next, &[0; 1400], false, read, &mut |_| {});
+            next += 1400;
+        }
+        let kept = stream.kept.len();
+        assert!(kept > 50_000 && !stream.lost && bytes(&stream) <= 2 * MAX_BYTES, "{kept} of {}", bytes(&stream));
+        for number in 0..3 {
+            stream.feed(next + 100_000 * (number + 1), &vec![0; 30_000], false, read, &mut |_| {});
+            assert!(bytes(&stream) <= 3 * MAX_BYTES, "{}", bytes(&stream));
+        }
+        assert!(stream.lost && bytes(&stream) == 0, "more than a message is behind the gap");
+        // Message after message in the same segments: what was read is not kept.
+        let (mut stream, mut count) = (Stream::default(), 0);
+        stream.begin(0);
+        let many: Vec<u8> = (0..2000).flat_map(|_| query(1)).collect();
+        for (number, part) in many.chunks(1000).enumerate() {
+            stream.feed(number as u32 * 1000, part, false, read, &mut |_| count += 1);
+            assert!(bytes(&stream) < 4 * 1000, "{}", bytes(&stream));
+        }
+        assert_eq!(count, 2000);
     }
 
     #[test]

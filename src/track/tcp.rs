@@ -21,6 +21,8 @@ const LIVE: usize = 0;
 const OPENING: usize = 1;
 /// The list of connections that ended, kept for their stragglers.
 const DONE: usize = 2;
+/// The list of connections whose handshake was given up, and that was said: its other half may still come.
+const GIVEN_UP: usize = 3;
 /// A handshake is given up this long after its latest packet. Linux sends SYN again each second at first
 /// (`tcp_syn_linear_timeouts`), so three seconds of silence mean that it waits in vain.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -44,8 +46,6 @@ enum Phase {
 struct Flow {
     ends: Ends,
     phase: Phase,
-    /// The handshake was given up, and that was said; the SYN-ACK may still come.
-    given_up: bool,
     before_capture: bool,
     /// The sequence number of the SYN: another one is another connection.
     initial: Option<u32>,
@@ -65,7 +65,6 @@ impl Default for Flow {
         Self {
             ends: super::no_ends(),
             phase: Phase::SynSent,
-            given_up: false,
             before_capture: false,
             initial: None,
             handshake: Handshake::default(),
@@ -112,7 +111,7 @@ impl Carries<'_> {
 /// The TCP connections.
 #[derive(Debug)]
 pub(super) struct Connections {
-    table: Table<FlowKey, Flow, 3>,
+    table: Table<FlowKey, Flow, 4>,
     streams: usize,
     max_streams: usize,
     measuring: Option<Measuring>,
@@ -159,7 +158,7 @@ impl Connections {
         if flow.initial == Some(tcp.sequence) && flow.ends.client == ends.client && flow.phase != Phase::Done {
             return false;
         }
-        if flow.phase != Phase::Done && !flow.given_up {
+        if flow.phase != Phase::Done && self.table.list(slot) != GIVEN_UP {
             let stage = match flow.phase {
                 Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::TimedOut),
                 _ => Stage::StillOpen(Remaining::Replaced),
@@ -280,7 +279,6 @@ impl Connections {
             (Side::Client, true, _) => {
                 flow.handshake.syn = Some(seen);
                 flow.handshake.tries += 1;
-                flow.given_up = false;
                 self.table.move_to(slot, OPENING, seen.at);
             }
             (Side::Server, true, true) => {
@@ -343,8 +341,7 @@ impl Connections {
             let due = self.table.stamp(slot) + HANDSHAKE;
             let stage = unfinished(self.table.get(slot).phase, Missing::TimedOut);
             self.say(slot, stage, due, sink);
-            self.table.get_mut(slot).given_up = true;
-            self.table.move_to(slot, LIVE, due);
+            self.table.move_to(slot, GIVEN_UP, due);
         }
         while let Some(slot) = self.table.expired(DONE, now.saturating_sub(STRAGGLERS)) {
             self.forget(slot, now, sink);
@@ -355,37 +352,34 @@ impl Connections {
     pub fn finish(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         for list in [OPENING, LIVE] {
             while let Some(slot) = self.table.oldest(list) {
-                let flow = self.table.get(slot);
-                if !flow.given_up {
-                    let stage = match flow.phase {
-                        Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::CaptureEnded),
-                        _ => Stage::StillOpen(Remaining::CaptureEnded),
-                    };
-                    self.say(slot, stage, now, sink);
-                }
+                let stage = match self.table.get(slot).phase {
+                    phase @ (Phase::SynSent | Phase::SynReceived) => unfinished(phase, Missing::CaptureEnded),
+                    _ => Stage::StillOpen(Remaining::CaptureEnded),
+                };
+                self.say(slot, stage, now, sink);
                 self.forget(slot, now, sink);
             }
         }
-        while let Some(slot) = self.table.oldest(DONE) {
-            self.forget(slot, now, sink);
+        for list in [DONE, GIVEN_UP] {
+            while let Some(slot) = self.table.oldest(list) {
+                self.forget(slot, now, sink);
+            }
         }
     }
 
-    /// Takes the oldest connection out of a full table: one that ended, else one that is opening, else an open one.
+    /// Takes the oldest connection out of a full table: one whose end was told, else one that is opening, else an open
+    /// one. So a flood of SYNs takes no room from connections that stand.
     fn make_room(&mut self, now: Timestamp, counters: &mut Counters, sink: &mut dyn Sink) {
-        if let Some(slot) = self.table.oldest(DONE) {
+        if let Some(slot) = self.table.oldest(DONE).or_else(|| self.table.oldest(GIVEN_UP)) {
             return self.forget(slot, now, sink);
         }
         let Some(slot) = self.table.oldest(OPENING).or_else(|| self.table.oldest(LIVE)) else { return };
         counters.evicted_flows += 1;
-        let flow = self.table.get(slot);
-        if !flow.given_up {
-            let stage = match flow.phase {
-                Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::TableFull),
-                _ => Stage::StillOpen(Remaining::TableFull),
-            };
-            self.say(slot, stage, now, sink);
-        }
+        let stage = match self.table.get(slot).phase {
+            phase @ (Phase::SynSent | Phase::SynReceived) => unfinished(phase, Missing::TableFull),
+            _ => Stage::StillOpen(Remaining::TableFull),
+        };
+        self.say(slot, stage, now, sink);
         self.forget(slot, now, sink);
     }
 
@@ -434,7 +428,7 @@ impl Connections {
 }
 
 /// Which connection is in that place.
-fn about(table: &Table<FlowKey, Flow, 3>, slot: Slot) -> About {
+fn about(table: &Table<FlowKey, Flow, 4>, slot: Slot) -> About {
     let Flow { ends, initial, .. } = *table.get(slot);
     About { slot: slot.number(), place: table.key(slot).place, ends, initial }
 }

@@ -344,6 +344,51 @@ fn at_the_caps_the_oldest_goes_and_is_counted() {
     assert_eq!(said.iter().filter(|line| line.starts_with("ping unanswered")).count(), 4);
 }
 
+/// A flood takes no room from connections that stand, and what was told to be in vain goes before what is not.
+#[test]
+fn a_flood_of_syns_leaves_open_connections_alone() {
+    let mut scene = Scene::with(Limits { flows: 4, ..Limits::default() });
+    let syn = |port: u16| {
+        let mut frame = Vec::new();
+        ip(B, A).tcp(port, 80, 1, 65_535).syn().write(&mut frame, &[]).unwrap();
+        frame
+    };
+    let mut data = Vec::new();
+    ip(B, A).tcp(50_000, 80, 7, 65_535).ack(1).write(&mut data, b"x").unwrap();
+    scene.see(0, &data);
+    // Three are given up.
+    for port in 1..4 {
+        scene.see(1, &syn(port));
+    }
+    scene.see(4_000_000, &syn(4));
+    assert_eq!(scene.said.iter().filter(|said| said.contains("Unanswered(TimedOut)")).count(), 3, "{:?}", scene.said);
+    assert_eq!(scene.tracker.counters().evicted_flows, 0, "it was told that they are in vain");
+    for port in 5..20 {
+        scene.see(4_000_001, &syn(port));
+    }
+    // Two of those that were given up went for 5 and 6; of the others each makes room for the next.
+    assert_eq!(scene.tracker.counters().evicted_flows, 13);
+    assert_eq!(scene.said.iter().filter(|said| said.contains("Unanswered(TableFull)")).count(), 13);
+    let said = scene.finish();
+    assert_eq!(said.last().map(String::as_str), Some("tcp StillOpen(CaptureEnded) 1/0 bytes, 0 again"), "{said:?}");
+}
+
+/// Who answers after all was given up too early: the connection is open, and told to be at the end.
+#[test]
+fn a_handshake_that_was_given_up_may_still_come() {
+    let mut scene = Scene::new();
+    let mut frames = [Vec::new(), Vec::new(), Vec::new()];
+    ip(B, A).tcp(50_000, 80, 1, 65_535).syn().write(&mut frames[0], &[]).unwrap();
+    ip(A, B).tcp(80, 50_000, 9, 65_535).syn().ack(2).write(&mut frames[1], &[]).unwrap();
+    ip(B, A).tcp(50_000, 80, 2, 65_535).ack(10).write(&mut frames[2], &[]).unwrap();
+    for (micros, frame) in [0, 5_000_000, 5_000_100].into_iter().zip(&frames) {
+        scene.see(micros, frame);
+    }
+    let stages = ["Unanswered(TimedOut)", "Opened", "StillOpen(CaptureEnded)"];
+    let said = scene.finish();
+    assert!(said.iter().zip(stages).all(|(said, stage)| said.contains(stage)) && said.len() == 3, "{said:?}");
+}
+
 #[test]
 fn a_clock_that_steps_back_gives_no_negative_latency() {
     let mut scene = Scene::new();

@@ -72,6 +72,11 @@ impl Merged {
         self.files.iter().map(FileSource::interfaces_sharing_a_tap).sum()
     }
 
+    /// How many interfaces lost their names, there being too many that are too long.
+    pub fn nameless_interfaces(&self) -> u64 {
+        self.files.iter().map(FileSource::nameless_interfaces).sum()
+    }
+
     /// Reads what comes next, without giving it yet: all taps that it may be of are known then. A pipe is waited for no
     /// longer than by [`Source::next`], where it is the only file.
     pub fn read_ahead(&mut self) {

@@ -162,6 +162,11 @@ impl FileSource {
         })
     }
 
+    /// Tells no more interfaces apart than that, instead of [`MAX_TAPS`]. To be said before the file is read.
+    pub fn set_most_taps(&mut self, most: u32) {
+        self.taps.set_most(most);
+    }
+
     /// The path as it was given, or the name that stands for it.
     pub fn name(&self) -> &str {
         &self.name
@@ -191,6 +196,11 @@ impl FileSource {
     /// How many interfaces had to share the last tap, there being more than [`MAX_TAPS`].
     pub fn interfaces_sharing_a_tap(&self) -> u64 {
         self.taps.sharing()
+    }
+
+    /// How many of its interfaces lost their names, there being too many that are too long.
+    pub fn nameless_interfaces(&self) -> u64 {
+        self.taps.nameless()
     }
 
     /// The time by which the next record is to be ordered: its own, or for names, which have none, that of the packet

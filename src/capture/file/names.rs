@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bytes::Endian;
-use super::options::{COMMENT, Items};
+use super::options::{COMMENT, Items, text};
 use crate::capture::NameBlock;
 
 /// The most names taken from one block; of a block of 16 MiB with more, the rest is left out. Without it, two bytes of
 /// a hostile file would cost fifty of memory.
-const MAX_NAMES: usize = 262_144;
+const MAX_NAMES: usize = 65_536;
 
 /// `nrb_record_ipv4`.
 const IPV4: u16 = 1;
@@ -22,12 +22,8 @@ pub(super) fn parse(body: &[u8], endian: Endian) -> NameBlock {
     let mut records = Items::new(body, endian);
     for (kind, value) in records.by_ref() {
         let Some((address, names)) = address(kind, value) else { continue };
-        let names: Vec<String> = names
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty())
-            .take(left)
-            .map(|name| String::from_utf8_lossy(name).into_owned())
-            .collect();
+        let names: Vec<String> =
+            names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).take(left).map(text).collect();
         left -= names.len();
         if !names.is_empty() {
             block.records.push((address, names));

@@ -130,7 +130,11 @@ pub(super) fn filter(value: &[u8]) -> Option<String> {
 /// A name of a file, up to its NUL if it has one (some writers include it) and no longer than [`MAX_NAME`].
 pub(super) fn text(bytes: &[u8]) -> String {
     let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(bytes.get(..MAX_NAME).unwrap_or(bytes)).into_owned()
+    // What is no text becomes longer.
+    let mut text = String::from_utf8_lossy(bytes.get(..MAX_NAME).unwrap_or(bytes)).into_owned();
+    text.truncate(text.floor_char_boundary(MAX_NAME));
+    text.shrink_to_fit();
+    text
 }
 
 #[cfg(test)]
@@ -166,5 +170,6 @@ mod tests {
     fn names_are_bounded() {
         assert_eq!(text(b"eth0\0\0"), "eth0");
         assert_eq!(text(&vec![b'a'; 70_000]).len(), MAX_NAME);
+        assert_eq!(text(&vec![0xff; 70_000]), "\u{fffd}".repeat(MAX_NAME / 3));
     }
 }

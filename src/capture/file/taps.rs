@@ -9,6 +9,10 @@ use crate::capture::{Drops, LinkType, Tap, TapId};
 /// which has no name; frames keep their own link type.
 pub const MAX_TAPS: u32 = 65_536;
 
+/// Bytes of what a file says of its taps in words. Those beyond are without name and words: 65,536 containers have names
+/// of 255 bytes.
+const MAX_WORDS: usize = 32 << 20;
+
 /// Stands for a tap that no file describes; there is none, because a packet names a tap that was added.
 pub(super) static UNKNOWN: Tap =
     Tap { interface: String::new(), network: None, namespace: None, link: LinkType::ETHERNET, aside: None };
@@ -36,18 +40,29 @@ pub(super) struct Taps {
     list: Vec<Described>,
     /// The version of a tap's comment that cannot be read.
     newer: Option<u32>,
+    /// As many taps there are at most.
+    most: u32,
     /// How many interfaces share the last tap.
     sharing: u64,
+    /// Bytes of the words of all.
+    words: usize,
+    /// How many taps have lost their words.
+    nameless: u64,
 }
 
 impl Taps {
     pub(super) fn new(first: u32) -> Self {
-        Self { first, list: Vec::new(), newer: None, sharing: 0 }
+        Self { first, list: Vec::new(), newer: None, most: MAX_TAPS, sharing: 0, words: 0, nameless: 0 }
     }
 
     /// Numbers the taps from `first` on. Only sound while there is none.
     pub(super) fn set_first(&mut self, first: u32) {
         self.first = first;
+    }
+
+    /// Keeps no more taps than that, [`MAX_TAPS`] at most. Only sound while there is none.
+    pub(super) fn set_most(&mut self, most: u32) {
+        self.most = most.clamp(1, MAX_TAPS);
     }
 
     /// The number of the file's first tap, whether there is one yet or not.
@@ -56,19 +71,26 @@ impl Taps {
     }
 
     /// A new tap, or the shared one where there are too many.
-    pub(super) fn add(&mut self, tap: Tap, snap_len: u32, notes: Notes) -> TapId {
+    pub(super) fn add(&mut self, mut tap: Tap, snap_len: u32, mut notes: Notes) -> TapId {
         let index = self.list.len() as u32;
-        if index < MAX_TAPS - 1 {
+        if index + 1 < self.most {
+            let words = words(&tap, &notes);
+            if self.words + words > MAX_WORDS {
+                self.nameless += 1;
+                (tap, notes) = (nameless(&tap), Notes::default());
+            } else {
+                self.words += words;
+            }
             let notes = (notes != Notes::default()).then(|| Box::new(notes));
             self.list.push(Described { tap, drops: None, snap_len, notes });
             return TapId(self.first.wrapping_add(index));
         }
         self.sharing += 1;
-        if index < MAX_TAPS {
-            let tap = Tap { interface: String::new(), network: None, namespace: None, link: tap.link, aside: None };
+        if index < self.most {
+            let tap = Tap { aside: None, ..nameless(&tap) };
             self.list.push(Described { tap, drops: None, snap_len: 0, notes: None });
         }
-        TapId(self.first.wrapping_add(MAX_TAPS - 1))
+        TapId(self.first.wrapping_add(self.most - 1))
     }
 
     /// Notes that what a tap is stands there in a version that cannot be read.
@@ -107,6 +129,11 @@ impl Taps {
         self.sharing
     }
 
+    /// How many taps have lost their names, there being too many that are too long.
+    pub(super) fn nameless(&self) -> u64 {
+        self.nameless
+    }
+
     /// Counts one more interface that shares the last tap.
     pub(super) fn share(&mut self) {
         self.sharing += 1;
@@ -116,7 +143,7 @@ impl Taps {
     /// counts; on the shared tap they add up.
     pub(super) fn set_drops(&mut self, id: TapId, drops: Drops) {
         let index = self.index(id);
-        let shared = index as u32 == MAX_TAPS - 1;
+        let shared = index as u32 == self.most - 1;
         if let Some(Described { drops: noted, .. }) = self.list.get_mut(index) {
             *noted = Some(if shared { sum(noted.unwrap_or_default(), drops) } else { drops });
         }
@@ -130,6 +157,18 @@ impl Taps {
     fn index(&self, id: TapId) -> usize {
         id.0.wrapping_sub(self.first) as usize
     }
+}
+
+/// A tap without its names.
+const fn nameless(tap: &Tap) -> Tap {
+    Tap { interface: String::new(), network: None, namespace: None, link: tap.link, aside: tap.aside }
+}
+
+/// Bytes of what is said of a tap.
+fn words(tap: &Tap, notes: &Notes) -> usize {
+    let maybe = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+    let named = tap.interface.len() + maybe(&tap.network) + maybe(&tap.namespace);
+    named + notes.description.len() + maybe(&notes.filter)
 }
 
 /// Two counts together. Saturates: a file can claim anything.

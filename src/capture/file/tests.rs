@@ -327,6 +327,35 @@ fn too_many_interfaces_share_a_tap() {
 }
 
 #[test]
+fn names_that_are_too_long_together_are_left_out() {
+    let filter = [&[0][..], &[b'f'; 4096]].concat();
+    let mut ng = Ng::little().section();
+    for _ in 0..10_000 {
+        ng = ng.interface(1, 0, &[(2, b"veth"), (11, &filter)]);
+    }
+    let ng = ng.packet(0, 1, b"a").packet(9_999, 2, b"b");
+    let mut source = bytes_source(ng.bytes, "test");
+    assert_eq!(frames(&mut source).len(), 2);
+    let named = (32 << 20) / (4 + 4096);
+    assert_eq!(source.nameless_interfaces(), 10_000 - named);
+    let interface = |id| source.tap(TapId(id)).unwrap().interface.as_str();
+    assert_eq!((interface(0), interface(9_999)), ("veth", ""));
+}
+
+#[test]
+fn fewer_interfaces_can_be_told_apart() {
+    let mut ng = Ng::little().section();
+    for _ in 0..9 {
+        ng = ng.interface(1, 0, &[(2, b"veth")]);
+    }
+    let ng = ng.packet(1, 1, b"a").packet(5, 2, b"b").packet(8, 3, b"c");
+    let mut source = bytes_source(ng.bytes, "test");
+    source.set_most_taps(4);
+    let taps: Vec<_> = frames(&mut source).iter().map(|(_, frame)| frame.tap.0).collect();
+    assert_eq!((taps, source.interfaces_sharing_a_tap()), (vec![1, 3, 3], 6));
+}
+
+#[test]
 fn what_is_no_capture_is_named() {
     let looks = |bytes: &[u8]| match read(bytes.to_vec()) {
         Err(Error::NotACapture { looks, .. }) => looks,

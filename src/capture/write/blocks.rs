@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Interface;
 use crate::capture::file::MAX_BLOCK;
 use crate::capture::{Drops, Frame};
+use crate::hostile::{self, escape, escape_comment};
 use crate::time::Timestamp;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -92,17 +93,16 @@ pub fn interface(out: &mut Vec<u8>, interface: &Interface) {
             aside: tap.aside.map(|_| true),
             filtered: tap.aside.filter(|aside| aside.is_filtered).map(|_| true),
         };
-        // Writing strings to memory cannot fail; a reader passes over an empty comment.
-        option(out, COMMENT, serde_json::to_string(&comment).unwrap_or_default().as_bytes());
+        option(out, COMMENT, hostile::json(&comment).as_bytes());
         for (code, text) in [(IF_NAME, &tap.interface), (IF_DESCRIPTION, description)] {
             if !text.is_empty() {
-                option(out, code, text.as_bytes());
+                option(out, code, escape(text).as_bytes());
             }
         }
         option(out, IF_TSRESOL, &[RESOLUTION]);
         if let Some(filter) = filter {
             // The first byte says that a filter in libpcap's words follows.
-            option(out, IF_FILTER, format!("\0{filter}").as_bytes());
+            option(out, IF_FILTER, format!("\0{}", escape(filter)).as_bytes());
         }
         end_of_options(out);
     });
@@ -165,7 +165,7 @@ pub fn names(out: &mut Vec<u8>, records: &[(IpAddr, Vec<String>)], comment: &str
         }
         end_of_options(out);
         if !comment.is_empty() {
-            comment.as_bytes().chunks(LONGEST_OPTION).for_each(|part| option(out, COMMENT, part));
+            escape_comment(comment).as_bytes().chunks(LONGEST_OPTION).for_each(|part| option(out, COMMENT, part));
             end_of_options(out);
         }
     });
@@ -182,10 +182,10 @@ fn record(out: &mut Vec<u8>, address: IpAddr, names: &[String]) {
         IpAddr::V6(address) => (RECORD_IPV6, address.octets().to_vec()),
     };
     let length = value.len();
-    for name in names.iter().filter(|name| !name.is_empty()) {
-        // A name with a NUL would become two, and what does not fit belongs to no name.
-        let is_fit = !name.contains('\0') && value.len() + name.len() < LONGEST_OPTION;
-        if is_fit {
+    // Other programs read these, and print them as they are. A NUL would make two of one.
+    for name in names.iter().filter(|name| !name.is_empty()).map(|name| escape(name)) {
+        // What does not fit belongs to no name.
+        if value.len() + name.len() < LONGEST_OPTION {
             value.extend_from_slice(name.as_bytes());
             value.push(0);
         }

@@ -50,11 +50,17 @@ impl Watching {
         if self.keeping.is_silent {
             return if self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
-        let undecoded = self.undecoded.iter().map(|(link, count)| (link.name(), *count)).collect();
         let events_lost = self.shared.lost.load(Ordering::Relaxed);
         let names_forgotten = self.output.namer.forgotten() + self.awaiting.forgotten();
-        let drops = Some(self.drops);
-        let totals = Totals { counters: self.counters, undecoded, drops, events_lost, names_forgotten };
+        let totals = Totals {
+            counters: self.counters,
+            undecoded: self.undecoded.into_named(),
+            drops: Some(self.drops),
+            events_lost,
+            names_forgotten,
+            crowded_out: self.joiner.crowded_out(),
+            ..Totals::default()
+        };
         let written = ended(self.output.finish(&totals), &mut self.messages);
         if written && self.whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

@@ -30,9 +30,10 @@ use super::recording;
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
 use super::tap::{Message, Shared};
-use super::{Messages, Streams, capture_filter, limits, signals};
+use super::undecoded::Undecoded;
+use super::{Messages, Streams, capture_filter, copies, limits, signals};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LinkType, LiveFilter, Stop, TapId, interfaces, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LiveFilter, Stop, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::filter::CaptureFilter;
@@ -172,7 +173,7 @@ struct Watching {
     held_until: Option<Timestamp>,
     counters: Counters,
     drops: Drops,
-    undecoded: Vec<(LinkType, u64)>,
+    undecoded: Undecoded,
     lost: u64,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
@@ -198,6 +199,7 @@ impl Watching {
             tracks: !keeping.is_silent,
             limits: limits(&arguments.output, output.measures()),
         };
+        let copies = copies(&arguments.output);
         let options = LiveOptions {
             snap_len: arguments.snap_len,
             promiscuous: !arguments.no_promiscuous,
@@ -233,13 +235,13 @@ impl Watching {
             sender,
             receiver,
             shared: Arc::new(shared),
-            joiner: Joiner::new(Duration::ZERO),
+            joiner: Joiner::new(Duration::ZERO).with_room(copies),
             awaiting: Awaiting::new(),
             next: VecDeque::new(),
             held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
-            undecoded: Vec::new(),
+            undecoded: Undecoded::default(),
             lost: 0,
             daemon_is_out: false,
             look_again: false,

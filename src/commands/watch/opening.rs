@@ -325,7 +325,9 @@ impl Watching {
         }
         self.drops.kernel += drops.kernel;
         self.drops.interface += drops.interface;
-        self.undecoded.extend(undecoded);
+        if let Some((link, packets)) = undecoded {
+            self.undecoded.add(link, packets);
+        }
         let Some(tap) = self.taps.remove(&id) else { return };
         self.look_again = true;
         self.kernel.forget(&tap.place.room);

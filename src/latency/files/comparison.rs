@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::number::Rounded;
+use crate::hostile::write_json;
 use crate::latency::compare::Bounds;
 use crate::latency::{Change, Comparison, Counted, Key, Losses, Runs};
 
@@ -129,7 +130,7 @@ pub fn write_comparison_json(out: &mut dyn Write, runs: &Runs<'_>) -> io::Result
     let before = runs.only_before.iter().map(|series| Object::new(&series.key, Some(&series.counted), None));
     let after = runs.only_after.iter().map(|series| Object::new(&series.key, None, Some(&series.counted)));
     for object in both.chain(before).chain(after) {
-        serde_json::to_writer(&mut *out, &object)?;
+        write_json(out, &object)?;
         writeln!(out)?;
     }
     Ok(())

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::hostile::is_hostile;
+
 /// The text with `%` and everything encoded that moves a cursor, breaks a line or turns the direction of text, and the
 /// given characters.
 pub fn encode(text: &str, also: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -38,13 +40,6 @@ pub fn decode(text: &str) -> Option<String> {
         bytes.extend_from_slice(rest.as_bytes());
     }
     String::from_utf8(bytes).ok()
-}
-
-/// As `render::escape` has it: control characters, and marks of direction (Unicode TR 36, 3.2).
-fn is_hostile(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Names that break what is careless.

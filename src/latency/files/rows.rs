@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::names;
 use super::number::Rounded;
+use crate::hostile;
 use crate::latency::{Figures, Series};
 
 /// The columns of the CSV, which are the members of the JSON after its `kind`. New ones are added at the end.
@@ -132,7 +133,7 @@ fn field(name: &str) -> String {
 /// Writes the series as JSON, one object a line. What has no value is `null`.
 pub fn write_json(out: &mut dyn Write, series: &[Series<'_>]) -> io::Result<()> {
     for series in series {
-        serde_json::to_writer(&mut *out, &Row::new(series))?;
+        hostile::write_json(out, &Row::new(series))?;
         writeln!(out)?;
     }
     Ok(())
