@@ -41,7 +41,7 @@ elif ! docker info >/dev/null 2>&1; then
   need_packages iproute2
   timed_tests --test live_tap --test live_probe
 else
-  need_packages iproute2 libcap2-bin tcpdump curl util-linux
+  need_packages iproute2 libcap2-bin tcpdump curl openssl util-linux
   tests/lab/images.sh
   trap 'tests/lab/lab.sh down' EXIT
   timed_tests --tests

@@ -5,6 +5,7 @@ mod filters;
 mod latency;
 mod pace;
 mod rewriting;
+mod user;
 mod write;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
 pub use latency::{Latency, Probing, Sort, SumBy, Table};
 pub use pace::Pace;
 pub use rewriting::{GivenNames, Rewriting};
+pub use user::RunAs;
 pub use write::Write;
 
 /// Watch Docker networks: every lookup, ARP, ping and connection, by container name and with its time.
@@ -94,6 +96,9 @@ pub struct Watch {
     /// Do not put interfaces into promiscuous mode; then a bridge shows only what is sent to all or to the host.
     #[arg(short = 'p', long = "no-promiscuous-mode")]
     pub no_promiscuous: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub run_as: RunAs,
     /// Where to write it.
     #[command(flatten)]
     pub write: Write,
@@ -126,6 +131,9 @@ pub struct Replay {
     /// waits for a key before each line. docs/replay.md has the keys.
     #[arg(long, value_name = "PACE", default_value = "max", conflicts_with = "summary")]
     pub pace: Pace,
+    /// As whom.
+    #[command(flatten)]
+    pub run_as: RunAs,
     /// Names for captures that carry none.
     #[command(flatten)]
     pub names: GivenNames,
@@ -147,6 +155,9 @@ pub struct Networks {
     /// Then write a line for each change, until Ctrl-C.
     #[arg(long)]
     pub watch: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub run_as: RunAs,
     /// One JSON document, with --watch another for each change; docs/networks.md has the schema.
     #[arg(long)]
     pub json: bool,

@@ -25,6 +25,7 @@ pub mod hostile;
 pub mod join;
 pub mod latency;
 pub mod name;
+pub mod privilege;
 pub mod probe;
 pub mod render;
 pub mod time;

@@ -24,6 +24,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_json", &["hostile.rs", "render/", "docker/", "capture/", "host/", "latency/files/"]),
     ("etherparse", &[]),
     ("socket2", &["probe/"]),
+    ("caps", &["privilege/"]),
+    ("landlock", &["privilege/"]),
+    ("seccompiler", &["privilege/"]),
 ];
 
 /// What each module may import from the others: what a packet has met before, as in the diagram of `lib.rs`.
@@ -33,12 +36,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("hostile", &[]),
     ("cli", &["latency"]),
     ("latency", &["time", "hostile"]),
-    ("capture", &["address", "time", "hostile"]),
-    ("docker", &["address", "time", "hostile"]),
+    ("privilege", &[]),
+    ("capture", &["address", "time", "hostile", "privilege"]),
+    ("docker", &["address", "time", "hostile", "privilege"]),
     ("topology", &["address", "time", "capture", "docker"]),
     ("doctor", &["capture", "docker"]),
     ("host", &["address", "time", "hostile"]),
-    ("probe", &["time", "capture", "host"]),
+    ("probe", &["time", "capture", "host", "privilege"]),
     ("decode", &["address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode", "latency"]),
     ("join", &["address", "time", "capture", "decode", "track"]),

@@ -11,6 +11,8 @@ use std::thread;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
+use crate::privilege;
+
 /// Where Docker keeps the namespaces of its containers (moby `libnetwork/osl/namespace_linux.go`), unless the daemon was
 /// given another `--exec-root`.
 pub const FOLDER: &str = "/var/run/docker/netns";
@@ -25,6 +27,7 @@ pub fn spawn(folder: &Path, on_new: impl Fn(PathBuf) + Send + 'static) -> io::Re
     let inotify = listen(folder)?;
     let folder = folder.to_owned();
     thread::Builder::new().name("sandboxes".to_owned()).spawn(move || {
+        privilege::give_up_all();
         loop {
             match inotify.read_events() {
                 Ok(events) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
-use super::{Caps, Color, EventFilters, GivenNames, Names, Output, Replay, Rewriting, Watch, Write, duration};
+use super::{Caps, Color, EventFilters, GivenNames, Names, Output, Replay, Rewriting, RunAs, Watch, Write, duration};
 use crate::latency::{By, Measure, Order};
 
 const PROBING: &str = "Probing";
@@ -68,6 +68,9 @@ pub struct Latency {
     /// Do not put interfaces into promiscuous mode; then a bridge shows only what is sent to all or to the host.
     #[arg(short = 'p', long = "no-promiscuous-mode")]
     pub no_promiscuous: bool,
+    /// As whom.
+    #[command(flatten)]
+    pub run_as: RunAs,
     /// Addresses instead of names.
     #[arg(short = 'n', long = "numeric", action = ArgAction::Count)]
     pub numeric: u8,
@@ -214,6 +217,7 @@ impl Latency {
             ring_kib: self.ring_kib,
             snap_len: 262_144,
             no_promiscuous: self.no_promiscuous,
+            run_as: self.run_as.clone(),
             write: Write::default(),
             output: self.output(),
         }
@@ -225,6 +229,7 @@ impl Latency {
             files,
             read: Vec::new(),
             pace: super::Pace::Max,
+            run_as: self.run_as.clone(),
             names: self.given.clone(),
             rewriting: Rewriting::default(),
             output: self.output(),

@@ -30,9 +30,6 @@ pub struct Write {
     #[arg(short = 'W', long = "file-count", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..),
         requires = "file", help_heading = HEADING)]
     pub file_count: Option<u32>,
-    /// Write the files as this user; all else goes on as root.
-    #[arg(short = 'Z', long = "relinquish-privileges", value_name = "USER", requires = "file", help_heading = HEADING)]
-    pub user: Option<String>,
 }
 
 /// Reads a size as tcpdump's -C: millions of bytes, or units of 1024.

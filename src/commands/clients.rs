@@ -10,6 +10,7 @@ use std::thread;
 
 use ahash::AHashMap;
 
+use super::confined;
 use crate::capture::Stop;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Directory, Protocol};
@@ -85,6 +86,7 @@ impl Clients {
         let mut proxies = DockerProxies::open().ok();
         let thread = thread::Builder::new().name("conntrack".to_owned());
         let spawned = thread.spawn(move || {
+            confined::listener();
             // An error ends it: the log goes on with what packets and the daemon tell.
             while let Ok(Some(translation)) = conntrack.next(wake.wake()) {
                 hear(&shared, translation, proxies.as_mut(), keep.as_deref());

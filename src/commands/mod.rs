@@ -6,6 +6,7 @@ mod awaiting;
 mod bar;
 mod captures;
 mod clients;
+mod confined;
 mod doctor;
 mod facts;
 mod given_names;
@@ -76,6 +77,7 @@ impl Messages {
 
 /// Does what the user typed.
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
+    confined::begin();
     match cli.command {
         Command::Networks(arguments) => networks::run(&arguments, streams),
         Command::Doctor(arguments) => doctor::run(&arguments, streams),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::output::{ended, plain_layout};
-use super::{Messages, Streams, signals};
+use super::{Messages, Streams, confined, signals};
 use crate::capture::{self, Error, Links, Rights, sandboxes};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
@@ -28,6 +28,10 @@ enum Control {
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Networks, mut streams: Streams) -> ExitCode {
+    if let Err(why) = confined::to_look(arguments.run_as.user.as_deref()) {
+        streams.messages.say(&why);
+        return ExitCode::FAILURE;
+    }
     let (control, controls) = unbounded();
     let watch = {
         let control = control.clone();

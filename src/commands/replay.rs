@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use super::again::Originals;
 use super::audience::Audience;
 use super::captures::{bar, open_all};
+use super::confined;
 use super::facts::Facts;
 use super::given_names::GivenNames;
 use super::latency::Measuring;
@@ -47,6 +48,14 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
         Ok(filter) => filter,
         Err(code) => return code,
     };
+    if measuring.is_none() {
+        let named = names.iter().copied().chain(&arguments.names.docker_inspect).chain(&arguments.names.hosts);
+        let write = arguments.rewriting.write.as_deref();
+        if let Err(why) = confined::to_read(arguments.run_as.user.as_deref(), named, write) {
+            streams.messages.say(&why);
+            return ExitCode::FAILURE;
+        }
+    }
     let Some(given) = GivenNames::read(&arguments.names, &mut streams.messages) else { return ExitCode::FAILURE };
     let stop = Arc::default();
     let terminal = match pace::terminal(arguments, &mut streams, &stop) {
@@ -62,6 +71,12 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
     let mut originals = Originals::new(&names);
     let mut files = open_all(&names, &arguments.output, &stop, &mut streams.messages);
     if files.is_empty() {
+        return ExitCode::FAILURE;
+    }
+    if measuring.as_ref().is_none_or(Measuring::reads_last)
+        && let Err(why) = confined::have_opened(terminal.is_some(), arguments.rewriting.write.is_some())
+    {
+        streams.messages.say(&why);
         return ExitCode::FAILURE;
     }
     let mut rewriting = Rewriting::planned(arguments, &names, &mut streams);

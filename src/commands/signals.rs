@@ -7,6 +7,8 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::privilege;
+
 /// Calls `tell` when the program is asked to end; a second time ends it at once.
 pub(super) fn listen(tell: impl Fn() + Send + 'static) {
     listen_until(tell, || {});
@@ -15,7 +17,10 @@ pub(super) fn listen(tell: impl Fn() + Send + 'static) {
 /// The same, with something that is to be done before it ends at once.
 pub(super) fn listen_until(tell: impl Fn() + Send + 'static, at_last: impl Fn() + Send + 'static) {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-    thread::spawn(move || {
+    let listening = thread::Builder::new().name("signals".to_owned());
+    // Where there can be no more threads, nothing else can be done either, and that is said.
+    let _ = listening.spawn(move || {
+        privilege::give_up_all();
         for (nth, _) in signals.forever().enumerate() {
             if nth > 0 {
                 at_last();

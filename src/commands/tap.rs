@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::confined;
 use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
 use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId};
@@ -125,6 +126,8 @@ fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
     let mut live = LiveTap::open_here(tap, id, namespace, &options, stop)?;
     live.set_idle(idle);
     filter.map(|filter| live.follow(filter)).transpose()?;
+    // From here on it reads what anybody may have sent.
+    confined::tap();
     Ok(live)
 }
 

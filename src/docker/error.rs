@@ -163,5 +163,13 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 }
 
 fn io_kind(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
-    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last().map(io::Error::kind)
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last().map(|error| wrapped(error).kind())
+}
+
+/// What an error was made from: one around another passes over it when it is asked for its cause.
+fn wrapped(error: &io::Error) -> &io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>()) {
+        Some(inner) => wrapped(inner),
+        None => error,
+    }
 }

@@ -12,6 +12,7 @@ use crate::docker::error::DaemonError;
 use crate::docker::host::HostInterfaces;
 use crate::docker::listing::Daemon;
 use crate::docker::watch::wall_clock;
+use crate::privilege;
 
 /// Beyond the time-out, for a look-up of a host's name that cannot be interrupted.
 const LOOKUP: Duration = Duration::from_millis(500);
@@ -45,6 +46,7 @@ pub fn ask(endpoint: &Endpoint, timeout: Duration) -> Result<(DaemonInfo, Direct
     let (sender, receiver) = mpsc::channel();
     let wanted = endpoint.clone();
     let asking = move || {
+        privilege::only_ask();
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         let timed_out = DaemonError::Timeout { endpoint: wanted.to_string() };
         let answer = runtime.block_on(async { tokio::time::timeout(timeout, ask_all(&wanted)).await });

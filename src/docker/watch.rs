@@ -12,6 +12,7 @@ use crate::docker::connect::Environment;
 use crate::docker::directory::Directory;
 use crate::docker::error::DaemonError;
 use crate::docker::session;
+use crate::privilege;
 use crate::time::Timestamp;
 
 /// The first pause before a new attempt to connect; each further one is twice as long.
@@ -175,6 +176,7 @@ pub(crate) fn wall_clock() -> Timestamp {
 }
 
 fn run(config: &DaemonConfig, mut publisher: Publisher, stopped: oneshot::Receiver<()>) {
+    privilege::only_ask();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return publisher.unreachable(DaemonError::NoThread { detail: error.to_string() }),

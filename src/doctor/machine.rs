@@ -82,6 +82,32 @@ pub(super) fn entering(facts: &Facts) -> Check {
     }
 }
 
+/// What it is held by while it reads what others sent.
+pub(super) fn confinement(facts: &Facts) -> Check {
+    let held = facts.confinement;
+    let landlock = held.landlock.map(|version| format!("Landlock {version}"));
+    let missing: Vec<_> = [
+        (held.no_new_privs, "PR_SET_NO_NEW_PRIVS (Linux 3.5)"),
+        (held.filters_calls, "filters of system calls (CONFIG_SECCOMP_FILTER)"),
+        (landlock.is_some(), "Landlock (Linux 5.13)"),
+    ]
+    .into_iter()
+    .filter_map(|(has, name)| (!has).then_some(name))
+    .collect();
+    let name = "confinement";
+    let Some(landlock) = landlock.filter(|_| missing.is_empty()) else {
+        let effect = "all else holds that gives up what is not needed; docs/security.md says what this does";
+        let check = Check::limited(name, format!("the kernel has no {}", missing.join(", and no ")), effect);
+        return if held.filters_calls {
+            check.mended_by("boot a kernel with CONFIG_SECURITY_LANDLOCK, and with landlock among lsm=")
+        } else {
+            check
+        };
+    };
+    let found = format!("no new privileges, a filter of system calls, {landlock}");
+    Check::good(name, found, "what is not needed is given up before packets are read")
+}
+
 /// The command that gives this program what it needs; a container that may not have it gets it from outside.
 fn setcap(facts: &Facts) -> String {
     if facts.container.is_some() && !facts.bounding.missing().is_empty() {

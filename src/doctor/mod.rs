@@ -22,6 +22,8 @@ pub struct Facts {
     pub rights: Rights,
     /// What it could be given: less in a container.
     pub bounding: Rights,
+    /// What it can be held by while it reads what others sent.
+    pub confinement: Confinement,
     /// What libpcap says of itself.
     pub libpcap: String,
     /// Whether capturing on the loopback interface could be begun, or why not.
@@ -65,6 +67,17 @@ pub struct Kernel {
     pub macvlan: Feature,
     /// `CONFIG_IPVLAN`.
     pub ipvlan: Feature,
+}
+
+/// What the kernel has to hold the program by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Confinement {
+    /// `PR_SET_NO_NEW_PRIVS` (Linux 3.5).
+    pub no_new_privs: bool,
+    /// Filters of system calls (`CONFIG_SECCOMP_FILTER`).
+    pub filters_calls: bool,
+    /// The version of Landlock; nothing where there is none, or it was not chosen at the start.
+    pub landlock: Option<u32>,
 }
 
 /// Whether the kernel has something.
@@ -174,7 +187,14 @@ impl Check {
 
 /// Every check, in the order in which things are needed.
 pub fn examine(facts: &Facts) -> Vec<Check> {
-    let machine = [machine::kernel, machine::libpcap, machine::capture, machine::entering, machine::timestamps];
+    let machine = [
+        machine::kernel,
+        machine::libpcap,
+        machine::capture,
+        machine::entering,
+        machine::confinement,
+        machine::timestamps,
+    ];
     let daemon = [daemon::place, daemon::bridges, daemon::containers, daemon::starting];
     let features = [machine::published, machine::overlay, machine::macvlan];
     let mut checks: Vec<_> = machine.into_iter().map(|check| check(facts)).collect();

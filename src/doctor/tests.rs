@@ -21,6 +21,7 @@ fn well() -> Facts {
         },
         rights: ALL,
         bounding: ALL,
+        confinement: Confinement { no_new_privs: true, filters_calls: true, landlock: Some(4) },
         libpcap: "libpcap version 1.10.3 (with TPACKET_V3)".into(),
         capture: Ok(()),
         entering: Ok(()),
@@ -128,6 +129,20 @@ fn without_a_daemon_its_networks_are_not_spoken_of() {
     let value = "tcp: //x".to_owned();
     facts.daemon = Err(DaemonError::BadHost { value, source: "DOCKER_HOST".into() });
     assert!(check(&facts, "daemon").found.contains("tcp: //x") && check(&facts, "daemon").remedy.is_none());
+}
+
+#[test]
+fn what_the_program_cannot_be_held_by_is_said() {
+    let mut facts = well();
+    assert!(check(&facts, "confinement").found.ends_with("a filter of system calls, Landlock 4"));
+    facts.confinement.landlock = None;
+    assert_eq!(troubles(&facts), [("confinement", State::Limited)]);
+    assert_eq!(check(&facts, "confinement").found, "the kernel has no Landlock (Linux 5.13)");
+    assert!(remedy(&facts, "confinement").contains("lsm="));
+    facts.confinement = Confinement::default();
+    let confinement = check(&facts, "confinement");
+    assert!(confinement.found.contains(", and no filters of system calls"), "{confinement:?}");
+    assert!(confinement.remedy.is_none() && is_well(&examine(&facts)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::engine::{self, Ask};
 use super::lookup::{self, Lookup};
 use super::{Event, Failure, Plan, ProbeError, Question};
 use crate::capture::{Namespace, Stop};
+use crate::privilege::{self, Files};
 
 /// Any port will do to ask for a route; nothing is sent. RFC 863's.
 const DISCARD: u16 = 9;
@@ -48,6 +49,9 @@ where
             // Who spawned it waits for the answer, or has gone.
             Err(error) => return drop(opened.send(Err(error))),
         };
+        // All sockets that take a right are open by now.
+        let _ = privilege::keep_paths();
+        Files { network: true, ..Files::default() }.restrict();
         let _ = opened.send(Ok(()));
         let summary = engine::run(&mut machine, &mut *asker, &plan, &mut told);
         told(Event::Done(summary));

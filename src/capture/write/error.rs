@@ -41,13 +41,6 @@ pub enum WriteError {
         /// The file.
         name: String,
     },
-    /// The files cannot be written as that user.
-    User {
-        /// The user.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
     /// Whoever read it has gone.
     ReaderGone,
     /// Writing failed for another reason.
@@ -71,11 +64,6 @@ impl WriteError {
             io::ErrorKind::PermissionDenied => Self::Permission { path, user: user.map(str::to_owned) },
             _ => Self::writing(&path.to_string_lossy(), source),
         }
-    }
-
-    /// The files cannot be written as that user.
-    pub fn user(name: &str, source: io::Error) -> Self {
-        Self::User { name: name.to_owned(), source }
     }
 
     /// From the error that writing to `name` gave.
@@ -112,7 +100,7 @@ impl Display for WriteError {
             }
             Self::Permission { path, user: Some(user) } => write!(
                 f,
-                "{}: the user {} may not write there; name a file where that user may, or another user with -Z",
+                "{}: the user {} may not write there; name a file where that user may, or another user with --user",
                 shown(path),
                 escaped(user)
             ),
@@ -122,9 +110,6 @@ impl Display for WriteError {
                     "{}: the disk is full, or the file as long as it may be; what was written is kept",
                     escaped(name)
                 )
-            }
-            Self::User { name, source } => {
-                write!(f, "-Z {}: files cannot be written as this user: {source}; it takes root", escaped(name))
             }
             Self::ReaderGone => f.write_str("whoever read the capture has gone"),
             Self::Io { name, source } => {
@@ -137,7 +122,7 @@ impl Display for WriteError {
 impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } | Self::User { source, .. } => Some(source),
+            Self::Io { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -9,7 +9,8 @@ use super::kernel;
 use crate::capture::rights::{libpcap_version, try_to_capture, try_to_enter};
 use crate::capture::{Rights, interfaces, sandboxes};
 use crate::docker::{self, Directory, Environment};
-use crate::doctor::{Bridge, Containers, Endpoint, Facts, InContainer};
+use crate::doctor::{Bridge, Confinement, Containers, Endpoint, Facts, InContainer};
+use crate::privilege;
 
 /// Longest wait for the daemon.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,6 +41,7 @@ pub(super) fn gather() -> Facts {
         kernel: kernel::kernel(),
         rights: Rights::of_process(),
         bounding: Rights::bounding(),
+        confinement: confinement(),
         libpcap: libpcap_version(),
         capture: try_to_capture().map_err(|error| error.to_string()),
         entering: try_to_enter(Path::new("/proc/self/ns/net")).map_err(|error| error.to_string()),
@@ -52,6 +54,12 @@ pub(super) fn gather() -> Facts {
         starting: sandboxes::try_to_listen(&folder).map_err(|error| format!("{}: {error}", folder.display())),
         userland_proxy: userland_proxy(&directory),
     }
+}
+
+/// What holds by now, since every command begins with it; and Landlock, on a thread that ends.
+fn confinement() -> Confinement {
+    let privilege::State { no_new_privs, filters_calls } = privilege::state();
+    Confinement { no_new_privs, filters_calls, landlock: privilege::landlock() }
 }
 
 /// Where Docker keeps the namespaces of containers.

@@ -6,14 +6,18 @@ mod kernel;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::Streams;
 use super::output::{ended, plain_layout};
+use super::{Streams, confined};
 use crate::cli;
 use crate::doctor::{examine, is_well};
 use crate::render::{doctor::doctor, documents};
 
 /// Runs the command.
 pub(super) fn run(arguments: &cli::Doctor, mut streams: Streams) -> ExitCode {
+    // Tried as watching would: with what it keeps.
+    if let Err(why) = confined::to_watch(None, false) {
+        streams.messages.say(&why);
+    }
     let checks = examine(&facts::gather());
     let mut out = io::BufWriter::new(streams.take_out());
     let written = if arguments.json {

@@ -59,7 +59,7 @@ fn gathered(
     }
     let slot = Slot::default();
     let collector = Some(Collector::new(wanted(arguments, false)));
-    let measuring = Measuring { collector, slot: Arc::clone(&slot), live: None };
+    let measuring = Measuring { collector, slot: Arc::clone(&slot), live: None, reads_last: false };
     let streams = Streams {
         out: Box::new(io::sink()),
         out_fd: None,

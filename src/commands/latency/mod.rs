@@ -9,24 +9,28 @@ mod outputs;
 mod probes;
 mod probing;
 mod report;
+mod scribe;
 mod shares;
 mod sharing;
 mod timelines;
 mod unfit;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use self::collector::{Collector, Gathered, Wanted};
 use self::input::Input;
 use self::outputs::Outputs;
 pub(super) use self::probing::Probing;
+use self::scribe::Scribe;
 use self::sharing::SharedWriter;
 use super::bar::Bar;
 use super::output::plain_layout;
-use super::{Messages, Streams, replay, watch};
+use super::{Messages, Streams, confined, replay, watch};
 use crate::cli;
 use crate::join::Told;
 use crate::latency::{By, Limits, Order};
@@ -52,7 +56,13 @@ pub(super) fn run(arguments: &cli::Latency, mut streams: Streams) -> ExitCode {
     }
     let Some(outputs) = Outputs::planned(arguments, &mut streams.messages) else { return ExitCode::from(2) };
     match input {
-        Input::Runs(before, after) => compare::run(arguments, &before, &after, streams),
+        Input::Runs(before, after) => {
+            let files = [before.clone(), after.clone()];
+            match read_only(arguments, &files, arguments.run_as.user.as_deref()) {
+                Ok(()) => compare::run(arguments, &before, &after, streams),
+                Err(why) => refuse_with(&mut streams.messages, &why, ExitCode::FAILURE),
+            }
+        }
         input => measure(arguments, input, &outputs, streams),
     }
 }
@@ -63,29 +73,65 @@ fn measure(arguments: &cli::Latency, input: Input, outputs: &Outputs, mut stream
     let mut out = streams.take_out();
     let shared = SharedWriter::new(std::mem::replace(&mut streams.messages.0, Box::new(io::sink())));
     streams.messages = Messages(Box::new(shared.clone()));
-    let mut messages = Messages(Box::new(shared));
+    let mut messages = Messages(Box::new(shared.clone()));
     let title = input.title(&arguments.interfaces);
-    let measured = match input {
-        Input::Logs(files) => logs::read(arguments, &files, &mut messages),
+    let mut notes = Messages(Box::new(shared));
+    // Another user first: who has no right to change it any more could not follow.
+    if let Err(why) = confined::to_watch(arguments.run_as.user.as_deref(), true) {
+        return refuse_with(&mut messages, &why, ExitCode::FAILURE);
+    }
+    thread::scope(|scope| {
+        let scribe = Scribe::begin(scope, outputs, |measured| outputs.write(arguments, measured, &title, &mut notes));
+        let scribe = match scribe.and_then(|scribe| confine(arguments, &input).map(|()| scribe)) {
+            Ok(scribe) => scribe,
+            Err(why) => return refuse_with(&mut messages, &why, ExitCode::FAILURE),
+        };
+        let (code, measured) = gather(arguments, input, &title, outputs, streams, &mut messages);
+        // It could not begin.
+        let Some(measured) = measured else { return code };
+        let told = report::tell(arguments, &measured, &title, layout, &mut *out);
+        let told = super::output::ended(told, &mut messages);
+        let written = scribe.write(measured);
+        if told && written { code } else { ExitCode::FAILURE }
+    })
+}
+
+/// Gives up what measuring does not take.
+fn confine(arguments: &cli::Latency, input: &Input) -> Result<(), String> {
+    match input {
+        Input::Captures(files) | Input::Logs(files) => read_only(arguments, files, None),
+        _ => confined::to_watch(None, false),
+    }
+}
+
+/// Gives up everything but to read these files.
+fn read_only(arguments: &cli::Latency, files: &[PathBuf], user: Option<&str>) -> Result<(), String> {
+    let given = arguments.given.docker_inspect.iter().chain(&arguments.given.hosts);
+    confined::to_read(user, files.iter().chain(given), None)
+}
+
+fn gather(
+    arguments: &cli::Latency,
+    input: Input,
+    title: &str,
+    outputs: &Outputs,
+    streams: Streams,
+    messages: &mut Messages,
+) -> Ended {
+    match input {
+        Input::Logs(files) => logs::read(arguments, &files, messages),
         Input::Captures(files) => of_captures(arguments, files, outputs.want_timelines(), streams),
-        Input::Targets(targets) => live(arguments, targets, None, &title, outputs, streams),
+        Input::Targets(targets) => live(arguments, targets, None, title, outputs, streams),
         Input::Probe(probe) => match Probing::prepare(arguments, &probe) {
             Ok(probing) => {
                 let targets = probing.targets();
-                live(arguments, targets, Some(probing), &title, outputs, streams)
+                live(arguments, targets, Some(probing), title, outputs, streams)
             }
-            Err(why) => return refuse_with(&mut messages, &why, ExitCode::FAILURE),
+            Err(why) => (refuse_with(messages, &why, ExitCode::FAILURE), None),
         },
         // These were taken care of.
-        Input::Runs(..) => return ExitCode::FAILURE,
-    };
-    let (code, measured) = measured;
-    // It could not begin.
-    let Some(measured) = measured else { return code };
-    let told = report::tell(arguments, &measured, &title, layout, &mut *out);
-    let told = super::output::ended(told, &mut messages);
-    let written = outputs.write(arguments, &measured, &title, &mut messages);
-    if told && written { code } else { ExitCode::FAILURE }
+        Input::Runs(..) => (ExitCode::FAILURE, None),
+    }
 }
 
 /// What was measured, with the exit code that it ended with.
@@ -107,12 +153,13 @@ impl Measured {
 }
 
 /// Measures capture files.
-fn of_captures(arguments: &cli::Latency, files: Vec<std::path::PathBuf>, timelines: bool, streams: Streams) -> Ended {
+fn of_captures(arguments: &cli::Latency, files: Vec<PathBuf>, timelines: bool, streams: Streams) -> Ended {
     let slot = Slot::default();
     let measuring = Measuring {
         collector: Some(Collector::new(wanted(arguments, timelines))),
         slot: Arc::clone(&slot),
         live: None,
+        reads_last: true,
     };
     let code = replay::run(&arguments.replay(files), Some(measuring), streams);
     (code, take(&slot))
@@ -141,7 +188,8 @@ fn live(
         order: arguments.table.sort.into(),
         layout: plain_layout(arguments.color, true),
     });
-    let measuring = Measuring { collector: Some(Collector::new(wanted)), slot: Arc::clone(&slot), live };
+    let measuring =
+        Measuring { collector: Some(Collector::new(wanted)), slot: Arc::clone(&slot), live, reads_last: true };
     let purpose = watch::Purpose::Latency(Box::new(measuring), probing.map(Box::new));
     let mut code = watch::run(&arguments.watch(targets), purpose, streams);
     let mut measured = take(&slot);
@@ -178,9 +226,16 @@ pub(super) struct Measuring {
     collector: Option<Collector>,
     slot: Slot,
     live: Option<Live>,
+    /// No other file is to be opened after these.
+    reads_last: bool,
 }
 
 impl Measuring {
+    /// Whether no other file is to be opened after these.
+    pub const fn reads_last(&self) -> bool {
+        self.reads_last
+    }
+
     pub fn collect(&mut self, told: &Told<'_>, namer: &Namer) {
         if let Some(collector) = &mut self.collector {
             collector.collect(told, namer);

@@ -1,12 +1,13 @@
 //! The files that `-w` asks for, each in the format that its ending says.
 
 use std::collections::HashSet;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use nix::libc;
 
 use super::Measured;
 use super::collector::Gathered;
@@ -18,6 +19,8 @@ use crate::latency::{By, Measure, Order, Series};
 use crate::render::latency::heading;
 use crate::time::Timestamp;
 
+/// Only its owner reads it, as a capture: it names who talks to whom.
+const MODE: u32 = 0o600;
 /// Names of files of one series each are no longer than this.
 const MAX_NAME: usize = 120;
 
@@ -56,6 +59,11 @@ impl Outputs {
             }
         }
         Some(Self { files, force: arguments.force })
+    }
+
+    /// The files.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|(path, _)| path.clone()).collect()
     }
 
     /// Whether a chart is wanted, which shows when it was.
@@ -153,14 +161,19 @@ impl Outputs {
 
     fn create(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let mut options = OpenOptions::new();
-        options.write(true).mode(0o600);
-        // Somebody may have made it since the beginning; that one is not replaced either.
+        options.write(true).mode(MODE);
+        // Somebody may have made it since the beginning; that one is not replaced either. Nor is a link followed.
         if self.force {
-            options.create(true).truncate(true)
+            options.create(true).truncate(true).custom_flags(libc::O_NOFOLLOW)
         } else {
             options.create_new(true)
         };
-        let mut out = BufWriter::new(options.open(path)?);
+        let file = options.open(path)?;
+        if self.force && file.metadata().is_ok_and(|found| found.is_file()) {
+            // One that was there may be open to all.
+            let _ = file.set_permissions(Permissions::from_mode(MODE));
+        }
+        let mut out = BufWriter::new(file);
         let written = write(&mut out).and_then(|()| out.flush());
         // Half a file looks like a whole one. What is no plain file, as a pipe, stays.
         if written.is_err() && path.symlink_metadata().is_ok_and(|found| found.is_file()) {

@@ -8,7 +8,6 @@ mod current;
 mod facts;
 mod lanes;
 mod naming;
-mod owner;
 mod writer;
 
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use self::chunk::FromTap;
 use self::lanes::{HOLD, Lanes};
 use self::writer::{Done, Writer};
+use super::confined;
 use crate::capture::write::{Interface, WriteError};
 use crate::capture::{TapId, wall_clock};
 use crate::host::Kept;
@@ -29,7 +29,6 @@ use crate::time::Timestamp;
 pub(super) use self::chunk::Recorder;
 pub(super) use self::facts::News;
 pub(super) use self::naming::{Rotation, check as check_name};
-pub(super) use self::owner::User;
 pub(super) use self::writer::{Progress, Target};
 
 /// Chunks that wait to be put in order: at most 64 MiB. Beyond it the taps wait.
@@ -94,16 +93,12 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Starts the thread that writes, as that user if there is one. `tell` is called there once, if the recording ends
-    /// before it is told to.
+    /// Starts the thread that writes, and does nothing else. `tell` is called there once, if the recording ends before it
+    /// is told to.
     ///
     /// # Errors
-    /// Files cannot be written as that user, or there can be no more threads.
-    pub fn start(
-        target: Target,
-        user: Option<User>,
-        tell: impl FnOnce(Ended) + Send + 'static,
-    ) -> Result<Self, WriteError> {
+    /// There can be no more threads.
+    pub fn start(target: Target, tell: impl FnOnce(Ended) + Send + 'static) -> Result<Self, WriteError> {
         let (orders, received) = unbounded();
         let (chunks, packets) = bounded(CHUNKS);
         let progress = Arc::new(Progress::default());
@@ -111,21 +106,13 @@ impl Recording {
         let shared = Arc::clone(&progress);
         let backlog = Arc::new(Backlog::default());
         let heard = Arc::clone(&backlog);
-        let (ready, is_ready) = bounded(1);
         let work = move || {
-            let user = user
-                .map_or(Ok(()), |user| user.become_for_files().map_err(|error| WriteError::user(user.name(), error)));
-            let is_user = user.is_ok();
-            let _ = ready.send(user);
-            if !is_user {
-                return Outcome::default();
-            }
+            confined::writer(std::slice::from_ref(&target.path));
             let writer = Writer::new(target, shared);
             Thread { writer, lanes: Lanes::default(), ended: Vec::new(), received, packets, backlog: heard }.run(tell)
         };
         let no_thread = |source| WriteError::Io { name: "the thread that writes".to_owned(), source };
         let thread = thread::Builder::new().name("recording".to_owned()).spawn(work).map_err(no_thread)?;
-        is_ready.recv().unwrap_or_else(|_| Err(ended_early()))?;
         Ok(Self { orders, chunks, thread, progress, backlog, name })
     }
 

@@ -22,7 +22,7 @@ fn interface(name: &str) -> Interface {
 /// A recording of two taps, and where it says that it has ended by itself.
 fn recording(target: Target) -> (Recording, mpsc::Receiver<Ended>) {
     let (tell, told) = mpsc::channel();
-    let mut recording = Recording::start(target, None, move |ended| drop(tell.send(ended))).unwrap();
+    let mut recording = Recording::start(target, move |ended| drop(tell.send(ended))).unwrap();
     recording.tap(A, interface("a"));
     recording.tap(B, interface("b"));
     recording.learn(News::Directory(directory(1, &["web"])));
@@ -108,7 +108,7 @@ fn a_file_has_the_packets_of_all_taps_in_order_and_what_was_dropped() {
 fn what_was_seen_long_before_the_file_begins_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lab.pcapng");
-    let mut recording = Recording::start(target(&path, Rotation::default()), None, |_| {}).unwrap();
+    let mut recording = Recording::start(target(&path, Rotation::default()), |_| {}).unwrap();
     let mut recorder = recording.recorder(A);
     // More than is kept of a tap that nobody knows: this one is only not told yet, since others are being opened.
     send(&mut recorder, &[1; 40], 60_000);
@@ -216,7 +216,7 @@ fn a_full_disk_is_said_and_what_was_written_stays() {
     // A device that is always full: a disk that fills up later is tried with a real one.
     let (tell, told) = mpsc::channel();
     let full = target(Path::new("/dev/full"), Rotation::default());
-    let mut recording = Recording::start(full, None, move |ended| drop(tell.send(ended))).unwrap();
+    let mut recording = Recording::start(full, move |ended| drop(tell.send(ended))).unwrap();
     assert!(matches!(recording.begin(), Err(WriteError::Full { .. })));
     drop(told);
 }
@@ -226,11 +226,11 @@ fn a_file_that_is_there_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lab.pcapng");
     std::fs::write(&path, "mine").unwrap();
-    let mut refused = Recording::start(target(&path, Rotation::default()), None, |_| {}).unwrap();
+    let mut refused = Recording::start(target(&path, Rotation::default()), |_| {}).unwrap();
     assert!(matches!(refused.begin(), Err(WriteError::Exists { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     let forced = Target { force: true, ..target(&path, Rotation::default()) };
-    let mut forced = Recording::start(forced, None, |_| {}).unwrap();
+    let mut forced = Recording::start(forced, |_| {}).unwrap();
     forced.begin().unwrap();
     forced.finish();
     assert!(read(&path).0.is_empty());

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::super::confined;
 use super::super::missing;
 use super::super::owners::Owners;
 use super::super::targets::{Target, Unresolved};
@@ -89,9 +90,21 @@ impl Watching {
         self.keep_names(directory);
         self.keep_sockets();
         self.begin_recording()?;
+        self.give_up()?;
         let watched = self.what_is_watched(directory);
         self.messages.say(&watched);
         Ok(())
+    }
+
+    /// Everything is open that there is: what no new tap takes is given up.
+    fn give_up(&mut self) -> Result<(), ExitCode> {
+        if self.plan.is_of_containers() || self.probing.is_some() {
+            return Ok(());
+        }
+        let has_docker = self.directory().networks().next().is_some();
+        // One of several may go and come again; when the last is gone, the watch is over.
+        let opens_more = self.plan.waits || self.plan.entries.len() > 1;
+        confined::have_opened_taps(has_docker, opens_more).map_err(|why| self.refuse(&why))
     }
 
     pub(super) fn refuse(&mut self, why: &str) -> ExitCode {

@@ -11,8 +11,9 @@ use indicatif::{HumanBytes, HumanCount};
 use super::super::Streams;
 use super::super::bar::Bar;
 use super::super::clients::Keep;
+use super::super::confined;
 use super::super::plan::Content;
-use super::super::recording::{Ended, News, Recording, Rotation, Target, User, check_name};
+use super::super::recording::{Ended, News, Recording, Rotation, Target, check_name};
 use super::{Control, Purpose, Watching};
 use crate::capture::write::{Interface, WriteError};
 use crate::capture::{Aside, Tap, TapId};
@@ -35,7 +36,7 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    /// What the user asked for: a file, a log, or both.
+    /// What the user asked for: a file, a log, or both. Gives up what neither takes.
     pub fn new(
         arguments: &cli::Watch,
         purpose: &Purpose,
@@ -43,7 +44,11 @@ impl Keeping {
         control: &Sender<Control>,
     ) -> Result<Self, String> {
         let tells = !matches!(purpose, Purpose::Record);
-        let recording = start(&arguments.write, tells, streams, control)?;
+        let user = arguments.run_as.user.as_deref();
+        // Before there is any thread; the one that writes is to have what only it takes.
+        confined::to_watch(user, arguments.write.file.is_some())?;
+        let recording = start(&arguments.write, user, tells, streams, control)?;
+        confined::to_watch(None, false)?;
         let shows_progress = !tells && streams.messages_are_terminal;
         let bar = shows_progress.then(|| Bar::new(&mut streams.messages)).flatten();
         Ok(Self { recording, bar, is_silent: !tells })
@@ -53,6 +58,7 @@ impl Keeping {
 /// Starts the recording that the user asked for, if any.
 fn start(
     write: &cli::Write,
+    user: Option<&str>,
     tells: bool,
     streams: &mut Streams,
     control: &Sender<Control>,
@@ -69,12 +75,11 @@ fn start(
         return Err("-W takes -C or -G: it says how many files there may be".to_owned());
     }
     check_name(&path, &rotation)?;
-    let user = write.user.as_deref().map(User::find).transpose()?;
     let standard = streams.out_fd.take();
-    let target = Target { path, standard, force: write.force, rotation, user: write.user.clone() };
+    let target = Target { path, standard, force: write.force, rotation, user: user.map(str::to_owned) };
     let control = control.clone();
     let told = move |ended| drop(control.send(Control::Recorded(ended)));
-    Recording::start(target, user, told).map(Some).map_err(|error| error.to_string())
+    Recording::start(target, told).map(Some).map_err(|error| error.to_string())
 }
 
 impl Recording {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::clients::{Clients, Listening};
+use super::super::confined;
 use super::super::plan::{Content, For, MAX_PUBLISHED, Place, Ports, Wish, tap};
 use super::super::recording::Recording;
 use super::super::rooms::{Machine, Room, Sandboxes};
@@ -116,6 +117,7 @@ impl Watching {
                     Listening::Refused
                 }
             };
+            confined::have_listened();
         }
         if let Some(clients) = self.listening.clients() {
             clients.set_published(directory);
