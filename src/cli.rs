@@ -1,8 +1,8 @@
 //! What the user typed. Checks and does nothing else.
 
-mod caps;
 mod filters;
 mod latency;
+mod limits;
 mod pace;
 mod rewriting;
 mod user;
@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use caps::{Cap, Caps};
 pub use filters::{EventFilters, EventFlag, EventWants, KINDS, OUTCOMES};
 pub use latency::{Latency, Probing, Sort, SumBy, Table};
+pub use limits::{Cap, Caps};
 pub use pace::Pace;
 pub use rewriting::{GivenNames, Rewriting};
 pub use user::RunAs;

@@ -121,3 +121,17 @@ fn wants_color(choice: Color, is_terminal: bool) -> bool {
         Color::Auto => is_terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
     }
 }
+
+/// What is aside is told of others, for the seconds that they take: it needs less room.
+fn of_asides(limits: Limits) -> Limits {
+    let Limits { flows, pending, streams, nodes, segments, .. } = limits;
+    let part = |room: usize| room.div_ceil(8);
+    Limits {
+        flows: part(flows),
+        pending: part(pending),
+        streams: part(streams),
+        nodes: part(nodes),
+        segments: part(segments),
+        ..limits
+    }
+}

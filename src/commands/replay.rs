@@ -20,7 +20,7 @@ use super::pace;
 use super::rewriting::{self, Rewriting};
 use super::signals;
 use super::undecoded::Undecoded;
-use super::{Messages, Streams, capture_filter, copies, limits};
+use super::{Messages, Streams, capture_filter, copies, limits, of_asides};
 use crate::capture::file::{MAX_TAPS, Merged};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Next, Source, Tap, TapId};
 use crate::cli;
@@ -110,20 +110,6 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
             return ExitCode::FAILURE;
         }
         output.begin_again(&arguments.output);
-    }
-}
-
-/// What is aside is told of others, for the seconds that they take: it needs less room.
-fn of_asides(limits: Limits) -> Limits {
-    let Limits { flows, pending, streams, nodes, segments, .. } = limits;
-    let part = |room: usize| room.div_ceil(8);
-    Limits {
-        flows: part(flows),
-        pending: part(pending),
-        streams: part(streams),
-        nodes: part(nodes),
-        segments: part(segments),
-        ..limits
     }
 }
 

@@ -36,20 +36,32 @@ fn an_address_that_nobody_has_is_asked_for_in_vain() {
 fn closed_ports_refuse_over_tcp_and_udp() {
     let lab = Lab::up(&["user-bridge"]);
     lab.run("digger", &["--network", "my_bridge"], &["bridgetap-lab", "sleep", "100"]);
-    let (json, text) = (Watching::json(&["my_bridge"]), Watching::text(&["my_bridge"]));
+    let (log, text) = (Watching::json(&["my_bridge"]), Watching::text(&["my_bridge"]));
     let target = address("container_b", "my_bridge");
     let printed = exec("container_a", &format!("nc {target} 81"));
     assert!(printed.contains("Connection refused"), "{printed}");
-    let printed = exec("digger", &format!("dig +tries=1 +time=1 -p 9999 @{target} example.test"));
-    assert!(printed.contains(&format!("{target}#9999: connection refused")), "{printed}");
+    let printed = exec("digger", &format!("dig +tries=1 +time=1 -p 9998 @{target} example.test"));
+    assert!(printed.contains(&format!("{target}#9998: connection refused")), "{printed}");
+    // The error comes for the socket's next datagram, or never: who sends one does not hear of it.
+    exec("digger", &format!("bash -c 'echo hello > /dev/udp/{target}/9999'"));
     let is_refused = |object: &Value| object["outcome"] == "refused";
-    let refused = json.wait_for("refused", 1, is_refused).remove(0);
+    let refused = log.wait_for("refused", 1, is_refused).remove(0);
     assert!(between(&refused, "tcp", "container_a", "container_b") && refused["server"]["port"] == 81, "{refused}");
     assert!(refused["by"] == "server" && refused["latency_ns"].as_u64() > Some(0), "{refused}");
     let is_failed = |object: &Value| between(object, "udp", "digger", "container_b") && object["outcome"] == "failed";
-    let failed = json.wait_for("failed", 1, is_failed).remove(0);
+    let failed = log.wait_for("failed", 1, is_failed).remove(0);
     assert!(failed["server"]["port"] == 9999 && failed["there"]["packets"] == 1, "{failed}");
-    assert_eq!((&failed["error"]["reason"], &failed["error"]["from"]), (&"port unreachable".into(), &target.into()));
+    assert_eq!(
+        (&failed["error"]["reason"], &failed["error"]["from"]),
+        (&"port unreachable".into(), &Value::from(&*target))
+    );
+    // What is a DNS message is one at any port.
+    let is_lookup = |object: &Value| between(object, "dns", "digger", "container_b") && object["outcome"] == "failed";
+    let lookup = log.wait_for("failed lookup", 1, is_lookup).remove(0);
+    assert_eq!(
+        (&lookup["error"]["reason"], &lookup["error"]["from"]),
+        (&"port unreachable".into(), &Value::from(&*target))
+    );
     let text = text.end().text;
     assert!(text.contains("→ container_b:81") && text.contains("refused"), "{text}");
     assert!(text.contains("→ container_b:9999") && text.contains("port unreachable"), "{text}");

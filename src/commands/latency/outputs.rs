@@ -138,7 +138,7 @@ impl Outputs {
             let name = unused(&mut used, &file_name(path, series, by));
             match self.write_percentiles(&path.with_file_name(&name), series) {
                 Ok(()) => drop(first.get_or_insert(name)),
-                Err(why) => failures.push(format!("{name} {why}")),
+                Err(why) => failures.push(format!("{name}: {why}")),
             }
         }
         match (failures.first(), first) {
