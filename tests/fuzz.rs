@@ -124,7 +124,7 @@ fn everything_holds_for_random_packets() {
 
 #[test]
 fn everything_holds_for_random_conversations() {
-    holds("conversation", 1500, 600);
+    holds("conversation", 400, 600);
 }
 
 #[test]
