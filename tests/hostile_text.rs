@@ -294,6 +294,7 @@ const REPLAY: &[Try] = &[
     ("snap_len", Some((Text, &["-w", "OUT/b.pcapng", "-s", "\u{1b}[2J"]))),
     ("write", Some((Text, &["-w", "OUT/no/\u{1b}[2J\u{202e}.pcapng"]))),
     ("a file of a hostile name", Some((Text, &["-w", "OUT/a\u{1b}[2J.pcapng", "--print"]))),
+    ("user", Some((Text, &["--user", "no\u{1b}[2J\u{202e}"]))),
     ("not", None),
     ("force", None),
     ("print", None),
@@ -338,6 +339,7 @@ const LATENCY: &[Try] = &[
     ("filter", Some((Text, &["--filter", "host h\u{202e}x\u{200b}"]))),
     ("limits", Some((Text, &["--limit", "\u{1b}[2J=1"]))),
     ("max_series", Some((Text, &["--max-series", "3"]))),
+    ("user", Some((Text, &["--user", "no\u{1b}[2J\u{202e}"]))),
     ("docker_inspect", Some((Text, &["--docker-inspect", "INSPECTED"]))),
     ("hosts", Some((Text, &["--hosts", "HOSTS"]))),
     // Tried below.

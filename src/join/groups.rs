@@ -198,13 +198,18 @@ impl Groups {
     pub fn take_next(&mut self, now: Timestamp) -> Option<GroupId> {
         let Reverse((_, id)) = self.held.pop()?;
         if let Some(group) = self.by_id.get(&id) {
-            let bytes: usize = group.members.iter().map(|event| event.owned_bytes()).sum();
-            let (members, all) = self.members;
-            self.members = (members.saturating_sub(group.members.len()), all.saturating_sub(bytes));
+            let held = held(group);
+            self.subtract(held);
         }
         self.told.push_back((now, id));
         self.forget(now);
         Some(id)
+    }
+
+    /// The members of a group are held no more.
+    fn subtract(&mut self, (count, bytes): (usize, usize)) {
+        let (members, all) = self.members;
+        self.members = (members.saturating_sub(count), all.saturating_sub(bytes));
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -220,6 +225,8 @@ impl Groups {
             self.told.pop_front();
             let Some(group) = self.by_id.remove(&id) else { continue };
             self.hops = self.hops.saturating_sub(group.hops.len());
+            // One that was held again, for a copy that came late.
+            self.subtract(held(&group));
             let Some(same) = self.by_key.get_mut(&group.key) else { continue };
             same.retain(|other| *other != id);
             if same.is_empty() {
@@ -227,6 +234,11 @@ impl Groups {
             }
         }
     }
+}
+
+/// How many members a group has, and the bytes of their messages.
+fn held(group: &Group) -> (usize, usize) {
+    (group.members.len(), group.members.iter().map(|event| event.owned_bytes()).sum())
 }
 
 /// Whether one may be the other after DNAT, which leaves the client, or after masquerade, which leaves the server. Who scans

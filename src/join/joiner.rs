@@ -101,7 +101,7 @@ impl Joiner {
 
     /// The next that is told before its time, because more is held than there is room for.
     pub fn pop_crowded(&mut self, knowledge: &dyn Knowledge) -> Option<Told<'static>> {
-        while self.groups.is_crowded() {
+        while self.groups.is_crowded() && self.groups.next_known().is_some() {
             self.crowded += 1;
             if let Some(told) = self.take_next(knowledge) {
                 return Some(told);

@@ -10,17 +10,43 @@ const MOST: usize = 3;
 /// of other bytes.
 const REACH: u32 = 1 << 30;
 
-/// The gaps, the earlier ones first.
+/// The gaps, the earlier ones first. Most connections have none, and there may be many connections: so they are apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gaps(Option<Box<Known>>);
+
+impl Gaps {
+    /// A gap behind all that are known.
+    pub fn open(&mut self, start: u32, end: u32) {
+        self.0.get_or_insert_default().open(start, end);
+    }
+
+    /// The latest number is this now.
+    pub fn follow(&mut self, latest: u32) {
+        if let Some(known) = &mut self.0 {
+            known.follow(latest);
+        }
+    }
+
+    /// Numbers that were seen; how many of them were missing.
+    pub fn fill(&mut self, start: u32, end: u32) -> u32 {
+        self.0.as_mut().map_or(0, |known| known.fill(start, end))
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> u8 {
+        self.0.as_ref().map_or(0, |known| known.len)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gaps {
+struct Known {
     /// First number of each, and the number after its last.
     gaps: [(u32, u32); MOST],
     len: u8,
 }
 
-impl Gaps {
-    /// A gap behind all that are known.
-    pub fn open(&mut self, start: u32, end: u32) {
+impl Known {
+    fn open(&mut self, start: u32, end: u32) {
         if usize::from(self.len) == MOST {
             self.gaps.rotate_left(1);
             self.len -= 1;
@@ -28,15 +54,13 @@ impl Gaps {
         self.insert(usize::from(self.len), (start, end));
     }
 
-    /// The latest number is this now.
-    pub fn follow(&mut self, latest: u32) {
+    fn follow(&mut self, latest: u32) {
         if self.len > 0 && latest.wrapping_sub(self.gaps[0].1) > REACH {
             self.remove(0);
         }
     }
 
-    /// Numbers that were seen; how many of them were missing.
-    pub fn fill(&mut self, start: u32, end: u32) -> u32 {
+    fn fill(&mut self, start: u32, end: u32) -> u32 {
         let (mut filled, mut at) = (0, 0);
         while let Some(&(from, to)) = self.gaps.get(..usize::from(self.len)).and_then(|gaps| gaps.get(at)) {
             let (low, high) = (later(start, from), earlier(end, to));
@@ -96,7 +120,7 @@ mod tests {
         assert_eq!(gaps.fill(150, 160), 0, "again");
         assert_eq!(gaps.fill(190, 310), 20, "two at once");
         assert_eq!(gaps.fill(0, 1000), 50 + 30 + 90);
-        assert_eq!(gaps.len, 0);
+        assert_eq!(gaps.len(), 0);
     }
 
     #[test]
@@ -116,7 +140,7 @@ mod tests {
             gaps.follow(latest);
             latest = latest.wrapping_add(1 << 27);
         }
-        assert_eq!((gaps.len, gaps.fill(0, 100)), (0, 0));
+        assert_eq!((gaps.len(), gaps.fill(0, 100)), (0, 0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const FAST: Duration = Duration::from_millis(20);
 const UNSEEN: u32 = 1 << 24;
 
 /// One direction of a connection, as its sender's segments show it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Half {
     /// Figures for the log.
     pub direction: Direction,

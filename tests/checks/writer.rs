@@ -7,6 +7,7 @@ use bridgetap::capture::file::FileSource;
 use bridgetap::capture::write::Interface;
 use bridgetap::capture::write::blocks::{self, Statistics};
 use bridgetap::capture::{Aside, Drops, Frame, LinkType, Next, Source, Tap, TapId};
+use bridgetap::hostile::escape;
 use bridgetap::time::Timestamp;
 
 use super::bytes::Bytes;
@@ -68,16 +69,16 @@ pub fn writer(bytes: &[u8]) {
 
 fn interface(bytes: &mut Bytes<'_>) -> Interface {
     let choice = bytes.u8();
-    let optional = |bit: u8, bytes: &mut Bytes<'_>| (choice & bit != 0).then(|| bytes.text());
+    let optional = |bit: u8, bytes: &mut Bytes<'_>| (choice & bit != 0).then(|| harmless(bytes));
     let (network, namespace) = (optional(1, bytes), optional(2, bytes));
     let tap = Tap {
-        interface: bytes.text(),
+        interface: harmless(bytes),
         network,
         namespace,
         link: LinkType(bytes.u16()),
         aside: (choice & 4 != 0).then_some(Aside { is_filtered: choice & 8 != 0 }),
     };
-    Interface { tap, description: bytes.text(), filter: optional(16, bytes), snap_len: 0 }
+    Interface { tap, description: harmless(bytes), filter: optional(16, bytes), snap_len: 0 }
 }
 
 /// As a file can hold it.
@@ -103,15 +104,19 @@ fn names(bytes: &mut Bytes<'_>) -> Names {
             let half = u128::from(bytes.u64());
             IpAddr::from((half << 64 | u128::from(bytes.u64())).to_be_bytes())
         };
-        records.push((address, (0..bytes.u8() % 4).map(|_| bytes.text()).collect()));
+        records.push((address, (0..bytes.u8() % 4).map(|_| harmless(bytes)).collect()));
     }
-    (records, bytes.text())
+    (records, harmless(bytes))
 }
 
-/// Names that are empty or hold a NUL cannot be written, nor addresses without a name.
+/// Text as it is written: what moves a cursor or hides would be escaped, and a long name be cut.
+fn harmless(bytes: &mut Bytes<'_>) -> String {
+    escape(&bytes.text()).chars().take(60).collect()
+}
+
+/// Names that are empty cannot be written, nor addresses without a name.
 fn as_read(records: Vec<(IpAddr, Vec<String>)>) -> Vec<(IpAddr, Vec<String>)> {
-    let is_fit = |name: &String| !name.is_empty() && !name.contains('\0');
-    let fit = |names: Vec<String>| names.into_iter().filter(is_fit).collect::<Vec<_>>();
+    let fit = |names: Vec<String>| names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>();
     let records = records.into_iter().map(|(address, names)| (address, fit(names)));
     records.filter(|(_, names)| !names.is_empty()).collect()
 }
