@@ -656,7 +656,8 @@ fn a_file_that_cannot_be_written_is_told_and_the_rest_is_there() {
 
     std::os::unix::fs::symlink("/dev/full", inside("full.csv")).unwrap();
     let ran = run(&["-w", "full.csv", "-w", "whole.json", "--force"]);
-    says(&ran, 1, &["full.csv: cannot be written: No space left on device"]);
+    // A link may lead anywhere, and is not followed.
+    says(&ran, 1, &["full.csv: cannot be written: Too many levels of symbolic links"]);
     assert_eq!(ran.out, out(&["ping-by-name.pcapng"]), "the table is whole");
     assert_eq!(lines(&fs::read_to_string(inside("whole.json")).unwrap()).len(), 3);
     if !nix::unistd::geteuid().is_root() {
