@@ -620,7 +620,7 @@ fn percentile_text_is_a_file_or_one_for_each_series() {
     fs::remove_file(folder.path().join(expected[0])).unwrap();
     let ran = run_in(folder.path(), &[ping, "-w", "each.hgrm"]);
     assert_eq!(ran.code, Some(1));
-    let kept = format!("bridgetap: each.hgrm: {first} is there already; --force replaces it, and 1 more\n");
+    let kept = format!("bridgetap: each.hgrm: {first}: is there already; --force replaces it, and 1 more\n");
     assert_eq!(ran.messages, kept);
     assert!(folder.path().join(expected[0]).exists());
     assert_eq!(run_in(folder.path(), &[ping, "-w", "each.hgrm", "--force"]).code, Some(0));
