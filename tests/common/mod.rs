@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 #![allow(dead_code, reason = "each test is a program of its own and uses a part of this")]
 
+pub mod disorder;
 pub mod golden;
 pub mod terminal;
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Measured;
-use crate::latency::files::{Rounded, write_json};
+use crate::latency::files::{Head, Rounded, write_json};
 use crate::latency::{By, Series};
 use crate::render::JsonWriter;
 use crate::render::latency::{Breakdown, Of, Share, Spent};
@@ -21,14 +21,8 @@ pub(super) fn write(measured: &Measured, by: By, series: &[Series<'_>], out: &mu
 /// Where the time of a series goes, in JSON.
 #[derive(Serialize)]
 struct BreakdownObject<'a> {
-    kind: &'static str,
-    measure: &'static str,
-    client: &'a str,
-    server: &'a str,
-    port: &'a str,
-    network: &'a str,
-    client_service: &'a str,
-    server_service: &'a str,
+    #[serde(flatten)]
+    head: Head<'a>,
     of: &'static str,
     exchanges: u64,
     parts: Vec<PartObject>,
@@ -63,14 +57,7 @@ fn write_breakdowns(measured: &Measured, by: By, series: &[Series<'_>], out: &mu
                 Of::Slowest => ("slowest", 1),
             };
             json.object(&BreakdownObject {
-                kind: "breakdown",
-                measure: key.measure.name(),
-                client: &key.client.container,
-                server: &key.server.container,
-                port: &key.port,
-                network: &key.network,
-                client_service: &key.client.service,
-                server_service: &key.server.service,
+                head: Head::new("breakdown", key),
                 of,
                 exchanges,
                 parts: shares.into_iter().map(PartObject::from).collect(),

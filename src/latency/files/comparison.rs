@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::head::Head;
 use super::number::Rounded;
 use crate::hostile::write_json;
 use crate::latency::compare::Bounds;
@@ -11,14 +12,8 @@ use crate::latency::{Change, Comparison, Counted, Key, Losses, Runs};
 
 #[derive(Serialize)]
 struct Object<'a> {
-    kind: &'static str,
-    measure: &'static str,
-    client: &'a str,
-    server: &'a str,
-    port: &'a str,
-    network: &'a str,
-    client_service: &'a str,
-    server_service: &'a str,
+    #[serde(flatten)]
+    head: Head<'a>,
     before: Option<Run>,
     after: Option<Run>,
     percentiles: Vec<ChangeObject>,
@@ -64,14 +59,7 @@ struct LossesObject {
 impl<'a> Object<'a> {
     fn new(key: &'a Key, before: Option<&Counted>, after: Option<&Counted>) -> Self {
         Self {
-            kind: "comparison",
-            measure: key.measure.name(),
-            client: &key.client.container,
-            server: &key.server.container,
-            port: &key.port,
-            network: &key.network,
-            client_service: &key.client.service,
-            server_service: &key.server.service,
+            head: Head::new("comparison", key),
             before: before.map(Run::new),
             after: after.map(Run::new),
             percentiles: Vec::new(),

@@ -2,6 +2,7 @@
 
 pub mod comparison;
 mod encoding;
+mod head;
 pub mod hgrm;
 pub mod hlog;
 mod hlog_read;
@@ -10,6 +11,7 @@ mod number;
 pub mod rows;
 
 pub use comparison::write_comparison_json;
+pub use head::Head;
 pub use hgrm::{Unit, write_percentiles};
 pub use hlog::LogWriter;
 pub use hlog_read::{Interval, LogError, LogReader, Problem};

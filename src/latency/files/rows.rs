@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::head::Head;
 use super::names;
 use super::number::Rounded;
 use crate::hostile;
@@ -37,14 +38,8 @@ const COLUMNS: [&str; 21] = [
 /// A series as it is written; its members after `kind` are in the order of [`COLUMNS`].
 #[derive(Serialize)]
 struct Row<'a> {
-    kind: &'static str,
-    measure: &'static str,
-    client: &'a str,
-    server: &'a str,
-    port: &'a str,
-    network: &'a str,
-    client_service: &'a str,
-    server_service: &'a str,
+    #[serde(flatten)]
+    head: Head<'a>,
     count: u64,
     unanswered: u64,
     late: u64,
@@ -68,14 +63,7 @@ impl<'a> Row<'a> {
         let figure = |figure: fn(&Figures) -> u64| figures.as_ref().map(figure);
         let rounded = |figure: fn(&Figures) -> f64| figures.as_ref().map(|figures| Rounded(figure(figures)));
         Self {
-            kind: "series",
-            measure: key.measure.name(),
-            client: &key.client.container,
-            server: &key.server.container,
-            port: &key.port,
-            network: &key.network,
-            client_service: &key.client.service,
-            server_service: &key.server.service,
+            head: Head::new("series", key),
             count: counted.times.count(),
             unanswered: counted.unanswered,
             late: counted.late,
@@ -92,11 +80,6 @@ impl<'a> Row<'a> {
             failed: counted.failed,
         }
     }
-
-    fn names(&self) -> [&str; 7] {
-        let Self { measure, client, server, port, network, client_service, server_service, .. } = self;
-        [measure, client, server, port, network, client_service, server_service]
-    }
 }
 
 /// Writes the series as CSV with a line of column names. What has no value is an empty field. Characters of names that
@@ -105,7 +88,7 @@ pub fn write_csv(out: &mut dyn Write, series: &[Series<'_>]) -> io::Result<()> {
     write!(out, "{}\r\n", COLUMNS.join(","))?;
     for series in series {
         let row = Row::new(series);
-        for name in row.names() {
+        for name in row.head.names() {
             write!(out, "{},", field(name))?;
         }
         write!(out, "{},{},{},{},{}", row.count, row.unanswered, row.late, row.stepped_back, row.over_an_hour)?;
