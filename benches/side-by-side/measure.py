@@ -9,8 +9,10 @@ tshark and softflowd those that are missing are left out, and that is said.
 
 import argparse
 import datetime
+import functools
 import os
 import platform
+import re
 import resource
 import shutil
 import socket
@@ -77,6 +79,13 @@ def processor_time():
     return usage.ru_utime + usage.ru_stime
 
 
+@functools.cache
+def threads_option(program, cores):
+    """The option that makes bridgetap use so many cores; none where it has none, and uses one."""
+    help_text = subprocess.run([program, "replay", "--help"], capture_output=True, text=True, check=True).stdout
+    return ["--threads", str(cores)] if "--threads" in help_text else []
+
+
 class Bench:
     """The files, the programs, and how often they run."""
 
@@ -84,8 +93,7 @@ class Bench:
         self.program = options.bridgetap
         self.rounds, self.folder = options.rounds, Path(options.folder)
         self.options, self.tables = options, []
-        help_text = subprocess.run([self.program, "replay", "--help"], capture_output=True, text=True, check=True)
-        self.threads = "--threads" in help_text.stdout
+        self.threads = bool(threads_option(self.program, 1))
         self.loop = self.folder / "pcap_loop"
         subprocess.run(["cc", "-O2", HERE / "pcap_loop.c", "-o", self.loop, "-lpcap"], check=True)
         # Where softflowd's records go: nobody reads them, and nobody refuses them.
@@ -93,8 +101,7 @@ class Bench:
         self.sink.bind(("127.0.0.1", 0))
 
     def bridgetap(self, capture, *options, cores=1):
-        threads = ["--threads", str(cores)] if self.threads else []
-        return [self.program, "replay", *threads, *options, capture]
+        return [self.program, "replay", *threads_option(self.program, cores), *options, capture]
 
     def softflowd(self, capture, *options):
         port = self.sink.getsockname()[1]
@@ -149,8 +156,7 @@ class Bench:
 
     def check(self, capture):
         for cores in [1, 2] if self.threads else [1]:
-            options = ["--threads", str(cores)] if self.threads else []
-            found, wrong = truth.check(self.program, capture, options)
+            found, wrong = truth.check(self.program, capture, threads_option(self.program, cores))
             if wrong:
                 sys.exit("\n".join([f"{capture}: bridgetap differs from the truth:", *wrong]))
         print(f"{Path(capture).name}: summary and log agree with the truth: {len(truth.flat(found))} figures", flush=True)
@@ -218,17 +224,19 @@ def copy_slice(capture, path, count):
             slice_.write(head + source.read(int.from_bytes(head[8:12], "little")))
 
 
-def machine():
+def machine(peers=("tcpdump", "tshark", "softflowd")):
+    """What it is measured on and with."""
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
                   if line.startswith("model name")), platform.machine())
     said = [f"{datetime.date.today()}: {model}, {len(CORES)} cores, Linux {platform.release()}"]
-    for command in (["tcpdump", "--version"], ["tshark", "--version"], ["softflowd", "-h"], ["rustc", "--version"]):
-        if shutil.which(command[0]) is None:
-            said.append(f"{command[0]} is not installed: left out")
+    for peer in (*peers, "rustc"):
+        if shutil.which(peer) is None:
+            said.append(f"{peer} is not installed" + ("" if peer == "rustc" else ": left out"))
             continue
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        text = (done.stdout + done.stderr).splitlines()
-        said.append(next((line.strip() for line in text if "version" in line or line.startswith("rustc")), command[0]))
+        help_ = "-h" if peer == "softflowd" else "--version"
+        done = subprocess.run([peer, help_], capture_output=True, text=True, errors="replace", check=False)
+        version = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
+        said.append(f"{peer} {version[0] if version else ''}".strip())
     return "; ".join(said)
 
 
