@@ -4,6 +4,8 @@
 #
 #   run.sh [OPTION...]     --rounds 5, --packets 10000000; measure.py has them all
 #
+# BRIDGETAP_CORPUS=FOLDER measures a third one as well, of the captures in that folder, one among the other.
+#
 # The captures take 2.5 GiB in BRIDGETAP_BENCH, a folder in which they stay for the next time; unless it is given, in a
 # new one that is removed. Takes about twelve minutes on a machine that does nothing else; on another the ratios are
 # rough. Installs on Debian what is missing.
@@ -24,4 +26,4 @@ if [ -z "${BRIDGETAP_BENCH:-}" ]; then
   trap 'exit 130' INT TERM
 fi
 mkdir -p "$BRIDGETAP_BENCH"
-python3 "$here/measure.py" "$BRIDGETAP" "$BRIDGETAP_BENCH" "$@"
+python3 "$here/measure.py" "$BRIDGETAP" "$BRIDGETAP_BENCH" ${BRIDGETAP_CORPUS:+--corpus "$BRIDGETAP_CORPUS"} "$@"
