@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test that this machine can run, and ends by naming those that it cannot and what makes them possible.
 #   ./test.sh            what is possible
-#   ./test.sh --demand   what is not possible is a failure; counts instructions of the release build, too
+#   ./test.sh --demand   what is not possible is a failure
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./setup.sh
@@ -33,7 +33,6 @@ timed_tests() {
 }
 
 cargo test
-[ -z "${BRIDGETAP_DEMAND:-}" ] || benches/instructions/run.sh
 
 if [ "$(id -u)" != 0 ]; then
   leave_out "live captures and the Docker lab, which take root: sudo -E env PATH=\"\$PATH\" ./test.sh"
