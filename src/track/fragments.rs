@@ -18,8 +18,10 @@ use crate::time::Timestamp;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// No packet is longer (RFC 791, 3.1).
 const LONGEST: u32 = 65_535;
-/// Runs of bytes with holes between them; a packet with more is taken to be spoilt.
+/// Runs of bytes with holes between them, and pieces; a packet with more is taken to be spoilt. The smallest link that IPv4
+/// has, of 68 bytes, makes 1,366 pieces of the longest packet.
 const MOST_RUNS: usize = 128;
+const MOST_PIECES: usize = 2048;
 /// The only list.
 const WAITING: usize = 0;
 
@@ -62,11 +64,21 @@ impl First {
     }
 }
 
-/// The pieces of a packet that came so far.
+/// A piece: where it begins in the packet, and where it is kept.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    start: u32,
+    at: u32,
+    len: u32,
+}
+
+/// The pieces of a packet that came so far. They are kept one behind the other, as they came: who sends a far one does not
+/// make us hold what is before it.
 #[derive(Debug, Default)]
 struct Pieces {
     first: Option<First>,
     bytes: Vec<u8>,
+    pieces: Vec<Piece>,
     /// From here on bytes are missing that came and were not captured.
     cut: Option<usize>,
     /// Begin and end of what came, in order and with holes between them.
@@ -81,7 +93,7 @@ impl Pieces {
     fn add(&mut self, fragment: &Fragment<'_>) -> bool {
         let (start, end) = (fragment.offset, fragment.offset.saturating_add(fragment.len));
         match if self.spoilt { None } else { self.place(start, end, fragment.more) } {
-            Some(true) => self.copy(start as usize, fragment),
+            Some(true) => self.keep(fragment),
             Some(false) => {}
             None => {
                 self.spoilt = true;
@@ -111,7 +123,8 @@ impl Pieces {
         let next = self.runs.get(at + usize::from(follows)).copied();
         let precedes = next.is_some_and(|run| run.0 == end);
         let overlaps = next.is_some_and(|run| run.0 < end);
-        if overlaps || !follows && !precedes && self.runs.len() >= MOST_RUNS {
+        let is_crumb = !follows && !precedes && self.runs.len() >= MOST_RUNS || self.pieces.len() >= MOST_PIECES;
+        if overlaps || is_crumb {
             return None;
         }
         let low = if follows { self.runs.remove(at).0 } else { start };
@@ -123,42 +136,51 @@ impl Pieces {
         Some(true)
     }
 
-    fn copy(&mut self, start: usize, fragment: &Fragment<'_>) {
-        let end = start + fragment.bytes.len();
-        if fragment.bytes.len() < fragment.len as usize {
+    fn keep(&mut self, fragment: &Fragment<'_>) {
+        let Fragment { offset, len, bytes, .. } = *fragment;
+        if bytes.len() < len as usize {
+            let end = offset as usize + bytes.len();
             self.cut = Some(self.cut.map_or(end, |cut| cut.min(end)));
         }
-        if self.bytes.len() < end {
-            let room = end.next_power_of_two().min(LONGEST as usize + 1);
-            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
-            self.bytes.resize(end, 0);
+        let (at, total) = (self.bytes.len(), self.bytes.len() + bytes.len());
+        if self.bytes.capacity() < total {
+            let room = total.next_power_of_two().min(LONGEST as usize + 1);
+            self.bytes.reserve_exact(room.saturating_sub(at));
         }
-        if let Some(place) = self.bytes.get_mut(start..end) {
-            place.copy_from_slice(fragment.bytes);
-        }
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.push(Piece { start: offset, at: at as u32, len: bytes.len() as u32 });
     }
 
     /// Nothing but the first piece is good for anything: it says what the packet was.
     fn keep_first(&mut self, fragment: &Fragment<'_>) {
-        let length = self.first.map_or(0, |first| first.fragment.len);
-        let has_first = self.runs.first().is_some_and(|run| run.0 == 0);
         self.runs.clear();
-        if has_first {
-            self.runs.push((0, length));
+        self.pieces.retain(|piece| piece.start == 0);
+        if let Some(first) = self.first.filter(|_| !self.pieces.is_empty()) {
+            self.runs.push((0, first.fragment.len));
         } else if fragment.offset == 0 {
             self.runs.push((0, fragment.len));
             self.bytes.clear();
-            self.bytes.extend(fragment.bytes.iter().take(LONGEST as usize));
+            let bytes = fragment.bytes.get(..LONGEST as usize).unwrap_or(fragment.bytes);
             self.cut = None;
+            self.keep(&Fragment { bytes, ..*fragment });
         }
     }
 
-    /// The packet as far as it came, if its first piece did.
-    fn assembled(&mut self) -> Option<Assembled> {
-        let mut bytes = mem::take(&mut self.bytes);
+    /// The packet as far as it came, if its first piece did, in that memory.
+    fn assembled(&self, mut bytes: Vec<u8>) -> Option<Assembled> {
         let first = self.first?;
-        let start = self.runs.first().filter(|run| run.0 == 0).map_or(0, |run| run.1 as usize);
-        bytes.truncate(start.min(self.cut.unwrap_or(start)));
+        let end = self.runs.first().filter(|run| run.0 == 0).map_or(0, |run| run.1 as usize);
+        bytes.clear();
+        bytes.resize(end.min(self.cut.unwrap_or(end)), 0);
+        for &Piece { start, at, len } in &self.pieces {
+            let kept = self.bytes.get(at as usize..(at + len) as usize).unwrap_or_default();
+            // Of what is behind a cut nothing is shown.
+            let Some(place) = bytes.get_mut(start as usize..) else { continue };
+            let length = place.len().min(kept.len());
+            if let (Some(place), Some(kept)) = (place.get_mut(..length), kept.get(..length)) {
+                place.copy_from_slice(kept);
+            }
+        }
         let len = self.runs.iter().map(|(from, to)| to - from).sum::<u32>() as usize;
         let is_whole = !self.spoilt && self.end.is_some_and(|end| self.runs == [(0, end)]);
         Some(Assembled { first, bytes, len, is_whole })
@@ -193,7 +215,7 @@ impl Assembled {
 #[derive(Debug)]
 pub struct Fragments {
     table: Table<Key, Pieces, 1>,
-    /// Room for the next one.
+    /// Memory for the next one that is put together.
     spare: Vec<u8>,
 }
 
@@ -237,15 +259,16 @@ impl Fragments {
         }
         let slot = self.table.insert(key, WAITING, at);
         let pieces = self.table.get_mut(slot);
-        let (mut runs, mut bytes) = (mem::take(&mut pieces.runs), mem::take(&mut self.spare));
-        (runs.clear(), bytes.clear());
-        *pieces = Pieces { runs, bytes, ..Pieces::default() };
+        // The memory of the one that was there before.
+        let Pieces { mut runs, mut bytes, pieces: mut parts, .. } = mem::take(pieces);
+        (runs.clear(), bytes.clear(), parts.clear());
+        *pieces = Pieces { runs, bytes, pieces: parts, ..Pieces::default() };
         (slot, evicted)
     }
 
     fn leave(&mut self, slot: Slot) -> Option<Assembled> {
         self.table.remove(slot);
-        self.table.get_mut(slot).assembled()
+        self.table.get(slot).assembled(mem::take(&mut self.spare))
     }
 
     /// The next packet of which pieces were waited for in vain until `now`, as far as it came, if its first piece did.
