@@ -29,6 +29,7 @@ fn default(cap: Cap) -> usize {
     let (limits, room) = (Limits::default(), Room::default());
     match cap {
         Cap::Streams => limits.streams,
+        Cap::Fragments => limits.fragments,
         Cap::Nodes => limits.nodes,
         Cap::Segments => limits.segments,
         Cap::Names => room.learned,
@@ -72,5 +73,5 @@ fn limits_are_taken_by_what_reads_captures() {
     assert!(text.contains("1 name forgotten at the limit (see --limit names, addresses)"), "{text}");
     let output = bridgetap().args(["watch", "--limit", "flows=1"]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(2) && text.contains("there are streams, nodes, names"), "{text}");
+    assert!(output.status.code() == Some(2) && text.contains("there are streams, fragments, nodes, names"), "{text}");
 }

@@ -7,6 +7,8 @@ use clap::Args;
 pub enum Cap {
     /// Connections of DNS over TCP that are read at once.
     Streams,
+    /// Packets whose fragments are put together at once.
+    Fragments,
     /// Interfaces whose node in an overlay network is known.
     Nodes,
     /// Addresses that keep the name of their lookup, and for each four pairs of a client and an address.
@@ -23,13 +25,22 @@ pub enum Cap {
 
 impl Cap {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 7] =
-        [Self::Streams, Self::Nodes, Self::Names, Self::Addresses, Self::Copies, Self::Interfaces, Self::Segments];
+    pub const ALL: [Self; 8] = [
+        Self::Streams,
+        Self::Fragments,
+        Self::Nodes,
+        Self::Names,
+        Self::Addresses,
+        Self::Copies,
+        Self::Interfaces,
+        Self::Segments,
+    ];
 
     /// As it is typed.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Streams => "streams",
+            Self::Fragments => "fragments",
             Self::Nodes => "nodes",
             Self::Names => "names",
             Self::Addresses => "addresses",
@@ -51,8 +62,8 @@ impl Cap {
 /// Further caps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Caps {
-    /// Another cap, several with commas between them: streams, nodes, names, addresses, copies, interfaces or segments;
-    /// docs/limits.md has the defaults, and what is lost there.
+    /// Another cap, several with commas between them: streams, fragments, nodes, names, addresses, copies, interfaces or
+    /// segments; docs/limits.md has the defaults, and what is lost there.
     #[arg(long = "limit", value_name = "NAME=NUMBER", value_delimiter = ',', value_parser = cap)]
     pub limits: Vec<(Cap, u32)>,
 }
@@ -92,7 +103,7 @@ mod tests {
         for (wrong, says) in [
             ("streams", "write a name"),
             ("=5", "no limit of that name"),
-            ("flow=5", "no limit of that name; there are streams, nodes"),
+            ("flow=5", "no limit of that name; there are streams, fragments, nodes"),
             ("nodes=0", "from 1 to"),
             ("nodes=x", "from 1 to"),
             ("interfaces=65537", "from 1 to 65536"),

@@ -2,7 +2,9 @@
 //! table, and `tests/live/security.rs` holds it to that.
 
 use std::env;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::docker::{DaemonConfig, DaemonEndpoint};
 use crate::privilege::{Capability, Files, User, forbid_calls, is_root, keep, keep_paths};
@@ -77,12 +79,22 @@ pub(super) fn to_read<'a>(
     let named: Vec<_> = read.filter(|path| path.as_os_str() != "-").cloned().collect();
     // Of a file that is not there, one beside it is named.
     let list = named.iter().filter(|path| !path.exists()).map(|path| folder(path).to_owned()).collect();
-    let read = named.into_iter().chain(time_zones()).collect();
+    let read = named.iter().cloned().chain(time_zones()).collect();
     // Keys are read from the terminal.
     let write = write.into_iter().map(place).chain([PathBuf::from("/dev/tty")]).collect();
     Files { read, list, write, network: false }.restrict();
-    let kept = [READING, if is_root() && user.is_none() { WRITING } else { &[] }].concat();
-    user.map_or_else(|| give_up(&kept), |user| user.become_it(&kept))
+    let writing = if is_root() && user.is_none() { WRITING } else { &[] };
+    let kept = [READING, writing].concat();
+    user.map_or_else(|| give_up(&kept), |user| user.become_it(&kept))?;
+    if open_for_anyone(&named) { give_up(writing) } else { Ok(()) }
+}
+
+/// Whether all of them are files that can be opened without any of root's power: then none is kept for it.
+fn open_for_anyone(files: &[PathBuf]) -> bool {
+    let open = || keep(&[]).is_ok() && files.iter().all(|file| file.is_file() && File::open(file).is_ok());
+    // A thread that ends at once gives it up.
+    let opened = |scope| thread::Builder::new().spawn_scoped(scope, open).ok()?.join().ok();
+    thread::scope(opened).unwrap_or(false)
 }
 
 /// All files are open, but for that which may be written, and unless they are read `again`.
@@ -179,6 +191,24 @@ fn time_zones() -> impl Iterator<Item = PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_for_files_of_others_something_is_kept() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+
+        let folder = tempfile::tempdir().unwrap();
+        let [own, others] = ["own", "others"].map(|name| folder.path().join(name));
+        for file in [&own, &others] {
+            std::fs::write(file, "x").unwrap();
+        }
+        assert!(open_for_anyone(&[own.clone(), others.clone()]));
+        assert!(!open_for_anyone(&[own.clone(), folder.path().join("not there")]));
+        std::fs::set_permissions(&others, PermissionsExt::from_mode(0o600)).unwrap();
+        // Without root, a file is one's own.
+        if chown(&others, Some(65534), None).is_ok() {
+            assert!(!open_for_anyone(&[own, others]));
+        }
+    }
 
     #[test]
     fn a_file_is_written_in_its_folder_and_a_device_as_it_is() {

@@ -100,11 +100,12 @@ fn capture_filter(output: &crate::cli::Output, messages: &mut Messages) -> Resul
 
 fn limits(options: &crate::cli::Output, measures: bool) -> Limits {
     let (flows, pending) = (options.max_flows as usize, options.max_pending as usize);
-    let Limits { streams, nodes, segments, .. } = Limits::default();
+    let Limits { streams, fragments, nodes, segments, .. } = Limits::default();
     let streams = options.caps.get(Cap::Streams, streams);
+    let fragments = options.caps.get(Cap::Fragments, fragments);
     let nodes = options.caps.get(Cap::Nodes, nodes);
     let segments = options.caps.get(Cap::Segments, segments);
-    Limits { flows, pending, streams, nodes, measures, segments }
+    Limits { flows, pending, streams, fragments, nodes, measures, segments }
 }
 
 /// How many events wait for their copies.
@@ -124,12 +125,13 @@ fn wants_color(choice: Color, is_terminal: bool) -> bool {
 
 /// What is aside is told of others, for the seconds that they take: it needs less room.
 fn of_asides(limits: Limits) -> Limits {
-    let Limits { flows, pending, streams, nodes, segments, .. } = limits;
+    let Limits { flows, pending, streams, fragments, nodes, segments, .. } = limits;
     let part = |room: usize| room.div_ceil(8);
     Limits {
         flows: part(flows),
         pending: part(pending),
         streams: part(streams),
+        fragments: part(fragments),
         nodes: part(nodes),
         segments: part(segments),
         ..limits

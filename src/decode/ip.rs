@@ -20,18 +20,22 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 const MOBILITY: u8 = 135;
-/// As many extension headers are read through before a packet is given up as hostile.
-const MAX_EXTENSIONS: usize = 16;
 
-/// Where a fragment stands in its packet.
+/// Where a fragment stands in its packet, and what it is a piece of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fragment {
+pub struct Fragment<'a> {
     /// The packet's identification.
     pub id: u32,
     /// Offset of the fragment's first byte.
     pub offset: u32,
     /// More fragments follow.
     pub more: bool,
+    /// What follows the header that says all this, in the first fragment.
+    pub protocol: u8,
+    /// Bytes behind that header on the wire.
+    pub len: u32,
+    /// What was captured of them.
+    pub bytes: &'a [u8],
 }
 
 /// An IP packet.
@@ -46,7 +50,7 @@ pub struct Ip<'a> {
     /// What is carried, after IPv6's extension headers.
     pub protocol: u8,
     /// Set where the packet is a fragment.
-    pub fragment: Option<Fragment>,
+    pub fragment: Option<Fragment<'a>>,
     /// Bytes of the payload on the wire, after IPv6's extension headers; fewer may have been captured.
     pub payload_len: usize,
     /// The payload.
@@ -89,12 +93,16 @@ fn ipv4<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
         destination: Ipv4Addr::new(h[16], h[17], h[18], h[19]).into(),
         hop_limit: h[8],
         protocol: h[9],
-        fragment: (offset > 0 || more).then_some(Fragment { id, offset, more }),
+        fragment: None,
         payload_len: total - header_len,
         transport: Transport::Other,
     };
     match bytes.get(header_len..total.min(bytes.len())) {
         Some(mut payload) => {
+            if offset > 0 || more {
+                let (protocol, len) = (ip.protocol, ip.payload_len as u32);
+                ip.fragment = Some(Fragment { id, offset, more, protocol, len, bytes: payload });
+            }
             if ip.protocol != AUTHENTICATION || extensions(&mut ip, &mut payload, stop).is_some() {
                 ip.transport = transport(&ip, payload, stop);
             }
@@ -131,10 +139,11 @@ fn ipv6<'a>(bytes: &'a [u8], missing: usize, stop: &mut Option<Stop>) -> Option<
 }
 
 /// Reads through the extension headers, so that `ip.protocol` and `payload` are those of the transport. IPv4 has one of
-/// them, too: that which authenticates (RFC 4302, 2).
-fn extensions(ip: &mut Ip<'_>, payload: &mut &[u8], stop: &mut Option<Stop>) -> Option<()> {
+/// them, too: that which authenticates (RFC 4302, 2). However many there are, each is eight bytes at the least, so a packet
+/// costs no more than its length.
+fn extensions<'a>(ip: &mut Ip<'a>, payload: &mut &'a [u8], stop: &mut Option<Stop>) -> Option<()> {
     let layer = if ip.source.is_ipv4() { Layer::Ipv4 } else { Layer::Ipv6 };
-    for _ in 0..MAX_EXTENSIONS {
+    loop {
         let is_extension = match ip.source {
             IpAddr::V4(_) => ip.protocol == AUTHENTICATION,
             IpAddr::V6(_) => {
@@ -150,13 +159,7 @@ fn extensions(ip: &mut Ip<'_>, payload: &mut &[u8], stop: &mut Option<Stop>) -> 
             AUTHENTICATION => (usize::from(h[1]) + 2) * 4,
             _ => (usize::from(h[1]) + 1) * 8,
         };
-        if ip.protocol == FRAGMENT {
-            let field = u16::from_be_bytes([h[2], h[3]]);
-            let (offset, more) = (u32::from(field & 0xfff8), field & 1 == 1);
-            // RFC 6946: an "atomic" fragment is a whole packet.
-            let id = u32::from_be_bytes([h[4], h[5], h[6], h[7]]);
-            ip.fragment = (offset > 0 || more).then_some(Fragment { id, offset, more });
-        }
+        let is_fragment = ip.protocol == FRAGMENT;
         ip.protocol = h[0];
         let Some(rest) = payload.get(length..) else {
             *stop = Some(Stop::Short { layer, needed: length, had: payload.len() });
@@ -164,9 +167,28 @@ fn extensions(ip: &mut Ip<'_>, payload: &mut &[u8], stop: &mut Option<Stop>) -> 
         };
         *payload = rest;
         ip.payload_len = ip.payload_len.saturating_sub(length);
+        if is_fragment {
+            let field = u16::from_be_bytes([h[2], h[3]]);
+            let (offset, more) = (u32::from(field & 0xfff8), field & 1 == 1);
+            let id = u32::from_be_bytes([h[4], h[5], h[6], h[7]]);
+            let (protocol, len) = (ip.protocol, ip.payload_len as u32);
+            // RFC 6946: an "atomic" fragment is a whole packet.
+            ip.fragment = (offset > 0 || more).then_some(Fragment { id, offset, more, protocol, len, bytes: rest });
+        }
     }
-    *stop = Some(Stop::Invalid { layer, why: "more than 16 extension headers" });
-    None
+}
+
+/// A packet that came in fragments: `ip` with what they carried, of which there were `len` bytes on the wire, the first
+/// piece that of `fragment`.
+pub(super) fn assembled<'a>(ip: &Ip<'_>, fragment: Fragment<'a>, len: usize, stop: &mut Option<Stop>) -> Ip<'a> {
+    let Ip { source, destination, hop_limit, .. } = *ip;
+    let (protocol, mut payload) = (fragment.protocol, fragment.bytes);
+    let (fragment, transport) = (Some(fragment), Transport::Other);
+    let mut whole = Ip { source, destination, hop_limit, protocol, fragment, payload_len: len, transport };
+    if extensions(&mut whole, &mut payload, stop).is_some() {
+        whole.transport = self::transport(&whole, payload, stop);
+    }
+    whole
 }
 
 fn transport<'a>(ip: &Ip<'a>, payload: &'a [u8], stop: &mut Option<Stop>) -> Transport<'a> {
@@ -231,7 +253,8 @@ mod tests {
         let mut stop = None;
         let ip = read(&bytes, 0, &mut stop).unwrap();
         assert_eq!((ip.protocol, ip.payload_len, stop), (UDP, 11, None));
-        assert_eq!(ip.fragment, Some(Fragment { id: 7, offset: 0, more: true }));
+        let rest = &[0, 1, 0, 2, 0, 11, 0, 0, 1, 2, 3];
+        assert_eq!(ip.fragment, Some(Fragment { id: 7, offset: 0, more: true, protocol: UDP, len: 11, bytes: rest }));
         assert!(matches!(ip.transport, Transport::Udp(udp) if udp.payload == [1, 2, 3]));
     }
 
@@ -261,12 +284,21 @@ mod tests {
     }
 
     #[test]
-    fn endless_extension_headers_end() {
-        let mut bytes = v6_header(HOP_BY_HOP, 8 * 100);
-        bytes.extend([0; 8].repeat(100));
+    fn any_number_of_extension_headers_is_read_through_and_endless_ones_end() {
+        let mut bytes = v6_header(HOP_BY_HOP, 8 * 100 + 9);
+        bytes.extend([0; 8].repeat(99));
+        bytes.extend([UDP, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([0, 1, 0, 2, 0, 9, 0, 0, 7]);
         let mut stop = None;
-        assert!(read(&bytes, 0, &mut stop).is_some());
-        assert!(matches!(stop, Some(Stop::Invalid { layer: Layer::Ipv6, .. })));
+        let ip = read(&bytes, 0, &mut stop).unwrap();
+        assert!(matches!(ip.transport, Transport::Udp(udp) if udp.payload == [7]));
+        assert_eq!((ip.protocol, ip.payload_len, stop), (UDP, 9, None));
+        // One more than there are bytes, in the longest packet.
+        let mut bytes = v6_header(HOP_BY_HOP, 0xfff8);
+        bytes.extend([0; 0xfff8]);
+        let ip = read(&bytes, 0, &mut stop).unwrap();
+        assert_eq!(ip.payload_len, 0);
+        assert_eq!(stop, Some(Stop::Short { layer: Layer::Ipv6, needed: 8, had: 0 }));
     }
 
     #[test]

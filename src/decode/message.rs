@@ -90,7 +90,7 @@ pub enum Subject<'a> {
         echo: icmp::Echo,
         /// Time to live, or hop limit, of its packet.
         hop_limit: u8,
-        /// It is the first fragment of a longer one.
+        /// It was sent in fragments.
         fragmented: bool,
     },
     /// The link-layer address of an address.

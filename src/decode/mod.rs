@@ -180,6 +180,15 @@ pub fn quoted<'a>(error: &Packet<'_>, bytes: &'a [u8]) -> Option<Packet<'a>> {
     Some(Packet { network, stop, wire_len: 0, ..Packet { network: Network::Other, ..*error } })
 }
 
+/// The packet whose fragments carried these bytes, from offset 0 on, as if it had come whole: where and when `seen` was,
+/// with the IP header of `ip`, the first of them. On the wire there were `len` bytes. [`Ip::fragment`] is still there.
+pub fn assembled<'a>(seen: &Packet<'_>, ip: &Ip<'_>, fragment: Fragment<'a>, len: usize) -> Packet<'a> {
+    let mut stop = None;
+    let network = Network::Ip(ip::assembled(ip, fragment, len, &mut stop));
+    let Packet { number, at, wire_len, tap, tunnel, link, .. } = *seen;
+    Packet { number, at, wire_len, tap, tunnel, link, network, stop }
+}
+
 /// The first `N` bytes as an array and the rest, or the reason to stop.
 fn header<'a, const N: usize>(
     bytes: &'a [u8],

@@ -157,6 +157,8 @@ impl Summary {
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
             refused_streams: totals.counters.refused_streams,
+            incomplete: Some(totals.counters.incomplete).filter(|&packets| packets > 0),
+            evicted_fragments: Some(totals.counters.evicted_fragments).filter(|&packets| packets > 0),
             evicted_nodes: totals.counters.evicted_nodes,
             unasked_replies: totals.counters.unasked_replies,
             names_forgotten: totals.names_forgotten,
@@ -255,8 +257,8 @@ impl Tcp {
 impl Totals {
     /// Writes what there is to say of the capture as a whole, a line each.
     pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, evicted_nodes, .. } =
-            self.counters;
+        let Counters { packets, malformed, evicted_flows, evicted_pending, refused_streams, .. } = self.counters;
+        let Counters { incomplete, evicted_fragments, evicted_nodes, .. } = self.counters;
         write!(out, "{}", Count(packets + self.undecoded_packets(), "packet"))?;
         if let Some(drops) = self.drops {
             write!(out, ", {} dropped by the kernel", drops.kernel)?;
@@ -275,10 +277,12 @@ impl Totals {
         }
         for (count, noun, what) in [
             (malformed, "packet", "malformed or cut, read as far as possible"),
+            (incomplete, "packet", "sent in fragments of which not all came"),
             (self.events_lost, "event", "missing above, which came faster than could be shown"),
             (evicted_flows, "flow", "forgotten at the limit (see --max-flows)"),
             (evicted_pending, "request", "forgotten at the limit (see --max-pending)"),
             (refused_streams, "connection", "with DNS over TCP not read at the limit (see --limit streams)"),
+            (evicted_fragments, "packet", "whose fragments were not waited for at the limit (see --limit fragments)"),
             (self.names_forgotten, "name", "forgotten at the limit (see --limit names, addresses)"),
             (
                 evicted_nodes,
@@ -352,6 +356,10 @@ struct JsonSummary<'a> {
     evicted_flows: u64,
     evicted_pending: u64,
     refused_streams: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evicted_fragments: Option<u64>,
     evicted_nodes: u64,
     unasked_replies: u64,
     names_forgotten: u64,

@@ -86,8 +86,8 @@ impl Words<'_> {
             Subject::Ping { sequence, data_len, hop_limit, fragmented, .. } => {
                 write!(self.out, "seq {sequence}")?;
                 if !self.short {
-                    let more = if *fragmented { "+" } else { "" };
-                    write!(self.out, ", {data_len}{more} bytes, ttl {hop_limit}")?;
+                    let how = if *fragmented { " in fragments" } else { "" };
+                    write!(self.out, ", {data_len} bytes{how}, ttl {hop_limit}")?;
                 }
                 self.out.push_str(" → ");
             }

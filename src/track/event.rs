@@ -275,7 +275,7 @@ pub enum Subject<'a> {
         id: u16,
         /// The sequence number.
         sequence: u16,
-        /// Bytes of data; of the first fragment where it is fragmented.
+        /// Bytes of data; of those fragments that came, where it is fragmented.
         data_len: usize,
         /// Time to live, or hop limit, of the reply, else of the request.
         hop_limit: u8,

@@ -10,6 +10,8 @@ pub struct Limits {
     /// TCP connections whose bytes are put together, for DNS over TCP. Each takes at most four times 64 KiB: for either
     /// direction a message, and as much behind a gap.
     pub streams: usize,
+    /// Packets whose fragments are put together. Each takes at most 64 KiB.
+    pub fragments: usize,
     /// Interfaces inside tunnels whose node is known.
     pub nodes: usize,
     /// Whether connections are measured: only then there are [`Event::Measured`](super::Event).
@@ -21,7 +23,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 262_144, pending: 65_536, streams: 256, nodes: 16_384, measures: false, segments: 262_144 }
+        let (flows, pending, segments) = (262_144, 65_536, 262_144);
+        Self { flows, pending, streams: 256, fragments: 256, nodes: 16_384, measures: false, segments }
     }
 }
 
@@ -42,6 +45,10 @@ pub struct Counters {
     pub evicted_pending: u64,
     /// Connections whose bytes could not be put together because of the cap.
     pub refused_streams: u64,
+    /// Packets that were sent in fragments of which not all came, or that contradict each other.
+    pub incomplete: u64,
+    /// Packets whose fragments could not be waited for because of the cap.
+    pub evicted_fragments: u64,
     /// Interfaces inside tunnels whose node was forgotten at the cap.
     pub evicted_nodes: u64,
     /// Replies that belong to no request that was seen.
@@ -95,6 +102,8 @@ impl Counters {
         self.evicted_flows += other.evicted_flows;
         self.evicted_pending += other.evicted_pending;
         self.refused_streams += other.refused_streams;
+        self.incomplete += other.incomplete;
+        self.evicted_fragments += other.evicted_fragments;
         self.evicted_nodes += other.evicted_nodes;
         self.unasked_replies += other.unasked_replies;
         self.unmeasured_segments += other.unmeasured_segments;

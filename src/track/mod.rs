@@ -5,6 +5,7 @@
 //! it remembers has a cap ([`Limits`]), and what was lost there is in the [`Counters`].
 
 pub mod event;
+pub mod fragments;
 pub mod limits;
 pub mod measured;
 pub mod table;
@@ -113,6 +114,7 @@ struct Flows {
     exchanges: exchange::Exchanges,
     connections: tcp::Connections,
     datagrams: datagram::DatagramFlows,
+    fragments: fragments::Fragments,
     counters: Counters,
     now: Timestamp,
     next_expiry: Timestamp,
@@ -124,6 +126,7 @@ impl Flows {
             exchanges: exchange::Exchanges::new(limits.pending),
             connections: tcp::Connections::new(&limits),
             datagrams: datagram::DatagramFlows::new(limits.flows),
+            fragments: fragments::Fragments::new(limits.fragments),
             counters: Counters::default(),
             now: Timestamp::ZERO,
             next_expiry: Timestamp::ZERO,
@@ -134,6 +137,29 @@ impl Flows {
         self.counters.packets += 1;
         self.counters.bytes += u64::from(packet.wire_len);
         self.counters.malformed += u64::from(packet.stop.is_some());
+        if matches!(&packet.network, Network::Ip(ip) if ip.fragment.is_some()) {
+            return self.fragment(packet, sink);
+        }
+        self.follow(packet, sink);
+    }
+
+    /// Follows what was in fragments once they are together.
+    #[inline(never)]
+    fn fragment(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        if let Some(assembled) = self.fragments.take(packet, &mut self.counters) {
+            self.follow_assembled(assembled, sink);
+        }
+    }
+
+    fn follow_assembled(&mut self, assembled: fragments::Assembled, sink: &mut dyn Sink) {
+        if !assembled.is_reply_in_part() {
+            self.follow(&assembled.packet(), sink);
+        }
+        self.fragments.reuse(assembled);
+    }
+
+    /// Follows a packet that is whole.
+    fn follow(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
         if let Some(message) = message::read(packet) {
             return self.message(packet, message, false, sink);
         }
@@ -155,12 +181,18 @@ impl Flows {
             return;
         }
         self.next_expiry = self.now + EXPIRE_EVERY;
+        while let Some(part) = self.fragments.overdue(self.now, &mut self.counters) {
+            self.follow_assembled(part, sink);
+        }
         self.exchanges.expire(self.now, sink);
         self.connections.expire(self.now, sink);
         self.datagrams.expire(self.now, sink);
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) {
+        while let Some(part) = self.fragments.rest(&mut self.counters) {
+            self.follow_assembled(part, sink);
+        }
         self.exchanges.expire(self.now, sink);
         self.exchanges.finish(self.now, sink);
         self.connections.finish(self.now, sink);

@@ -33,6 +33,8 @@ pub(super) struct Half {
     gaps: Gaps,
     /// How often the latest acknowledgement was repeated.
     repeats: u8,
+    /// The latest segment was a keep-alive, which the other side answers by repeating what it has said.
+    keeps_alive: bool,
     window: u16,
     /// The latest acknowledgement, and the highest: the latest may have been overtaken.
     acknowledged: Option<u32>,
@@ -46,6 +48,12 @@ pub(super) struct Half {
 /// Whether `a` is before `b`, modulo 2^32 (RFC 9293, 3.4).
 pub(super) const fn before(a: u32, b: u32) -> bool {
     a.wrapping_sub(b).cast_signed() < 0
+}
+
+/// Whether a segment repeats the last byte before `next`, or none, on purpose (RFC 9293, 3.8.4).
+const fn is_keep_alive(tcp: &Tcp<'_>, next: u32) -> bool {
+    let is_bare = !tcp.flags.syn() && !tcp.flags.fin() && !tcp.flags.rst();
+    is_bare && tcp.payload_len <= 1 && tcp.sequence == next.wrapping_sub(1)
 }
 
 /// How a segment follows those before it.
@@ -82,6 +90,7 @@ impl Half {
     fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
+        self.keeps_alive = self.next.is_some_and(|next| is_keep_alive(tcp, next));
         self.direction.packets += 1;
         self.direction.resets += u32::from(tcp.flags.rst());
         if tcp.window == 0 && !tcp.flags.rst() && !tcp.flags.syn() && !tcp.flags.fin() {
@@ -95,7 +104,7 @@ impl Half {
                 }
                 self.advance(end, tcp.payload_len, at);
             }
-            Some(next) if length == 0 => self.acknowledgement(tcp, next, at),
+            Some(next) if length == 0 => self.acknowledgement(tcp, next, at, other),
             Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip),
             Some(next) => {
                 if tcp.sequence != next {
@@ -130,15 +139,15 @@ impl Half {
         self.direction.bytes += bytes as u64;
     }
 
-    /// A segment without data: a duplicate if it stands where the next byte would, and says nothing new.
-    fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp) {
+    /// A segment without data: a duplicate if it stands where the next byte would, says nothing new, and was not asked for.
+    fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp, other: &Self) {
         if before(next, tcp.sequence) {
             // Something was sent that was not seen.
             self.gaps.open(next, tcp.sequence);
             return self.advance(tcp.sequence, 0, at);
         }
         let same = self.acknowledged == Some(tcp.acknowledgement) && self.window == tcp.window;
-        if same && tcp.sequence == next && tcp.window != 0 {
+        if same && tcp.sequence == next && tcp.window != 0 && !other.keeps_alive {
             self.direction.duplicate_acks += 1;
             self.repeats = self.repeats.saturating_add(1);
         }
@@ -154,8 +163,7 @@ impl Half {
         round_trip: Option<Duration>,
     ) {
         let is_probe = tcp.sequence == next.wrapping_sub(1) && !tcp.flags.syn() && !tcp.flags.fin();
-        // A keep-alive repeats the last byte, or none, on purpose (RFC 9293, 3.8.4).
-        if is_probe && tcp.payload_len <= 1 {
+        if self.keeps_alive {
             return;
         }
         let last = end.wrapping_sub(u32::from(tcp.flags.fin()));
@@ -298,6 +306,22 @@ mod tests {
         assert_eq!(pair.figures(), (21, 0, 0));
         pair.see(20, ACK, (120, 1)).see(30, ACK, (120, 0));
         assert_eq!(pair.figures(), (21, 0, 0), "keep-alives");
+    }
+
+    #[test]
+    fn the_answer_to_a_keep_alive_is_no_duplicate() {
+        for length in [0, 1] {
+            let mut pair = Pair::default();
+            pair.hear(0, 100).see(1, ACK, (90, 10)).hear(2, 100);
+            assert_eq!(pair.other.direction.duplicate_acks, 1, "nobody asked");
+            for micros in [15, 30] {
+                pair.see(micros, ACK, (99, length)).hear(micros + 1, 100);
+            }
+            assert_eq!(pair.other.direction.duplicate_acks, 1, "asked for, {length}");
+            pair.see(50, ACK, (100, 10)).hear(51, 100);
+            assert_eq!(pair.other.direction.duplicate_acks, 2, "nobody asked again, {length}");
+            assert_eq!(pair.figures(), (20, 0, 0));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::common::{captures, say};
 use crate::frames::{self, Kept};
 use crate::reasons::{self, Place};
 use crate::said::{Score, Subject, compare};
+use crate::tshark::Fragments;
 use crate::{ours, tshark};
 
 /// Files that are compared at once.
@@ -84,8 +85,10 @@ impl Comparison {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.pcap");
         std::fs::write(&path, frames::pcap(frames)).unwrap();
-        let output = tshark::run(&path);
-        let theirs = tshark::said(&tshark::frames(&output), &spans);
+        let together = tshark::run(&path, Fragments::Together);
+        let mut theirs = tshark::said(&tshark::frames(&together), &spans);
+        let apart = if frames::has_fragments(frames) { tshark::run(&path, Fragments::Apart) } else { together };
+        tshark::protocols(&tshark::frames(&apart), &mut theirs);
         compare((&ours, &theirs), &mut self.scores, |subject, frame, our, their| {
             let frame = frames[frame as usize - 1].number;
             let words = format!("{our:?} here, {their:?} there");

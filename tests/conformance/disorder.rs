@@ -25,4 +25,6 @@ fn what_is_sent_again_and_in_disorder_has_the_same_pairs_and_times() {
     let Score { both, only_ours, only_theirs, times_differ } = comparison.score(Subject::Acknowledgement);
     assert_eq!((only_ours, only_theirs, times_differ), (0, 0, 0), "acknowledgements");
     assert!(both >= 2000, "only {both}");
+    let Score { both, only_ours, only_theirs, .. } = comparison.score(Subject::DuplicateAck);
+    assert_eq!((both > 900, only_ours, only_theirs), (true, 0, 0), "keep-alives among them");
 }

@@ -51,6 +51,12 @@ pub fn interfaces(file: &Path) -> Vec<Vec<Kept>> {
     }
 }
 
+/// Whether any of them is a fragment.
+pub fn has_fragments(frames: &[Kept]) -> bool {
+    let is_fragment = |kept: &Kept| matches!(kept.decode(1).network, Network::Ip(ip) if ip.fragment.is_some());
+    frames.iter().any(is_fragment)
+}
+
 /// The frames as a pcap file in nanoseconds; they have one link type. Docker's name service is asked on random ports, which
 /// bridgetap reads as 53: for tshark, the file says so.
 pub fn pcap(frames: &[Kept]) -> Vec<u8> {

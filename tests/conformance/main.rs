@@ -4,7 +4,8 @@
 //! - `samples`: the sample captures, by what the program prints of them: not one pair, connection or time may differ.
 //! - `corpus`: the sample captures and, where `BRIDGETAP_CORPUS` names a folder of captures, those, by what the library
 //!   finds: how often both agree, by subject, and not less than it was.
-//! - `disorder`: segments in disorder have the same acknowledgements and times.
+//! - `disorder`: segments in disorder have the same acknowledgements and times, and as many duplicate ones.
+//! - `fragments`: what was sent in fragments is what it would be whole.
 //! - `generated`: conversations of which is known what was sent and what was seen, without tshark.
 //!
 //! Needs tshark (Debian: `apt-get install tshark`), all but the last. Without it nothing is compared, and with
@@ -17,6 +18,7 @@ mod common;
 mod corpus;
 mod disorder;
 mod figures;
+mod fragments;
 mod frames;
 mod generated;
 mod ours;

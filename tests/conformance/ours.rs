@@ -4,9 +4,10 @@ use bridgetap::decode::arp::Arp;
 use bridgetap::decode::dns;
 use bridgetap::decode::message::{self, Subject as About};
 use bridgetap::decode::{Network, Packet, describe};
-use bridgetap::track::Limits;
 use bridgetap::track::event::{Connection, Event, Exchange, Seen, Stage, Subject as Found};
+use bridgetap::track::fragments::Fragments;
 use bridgetap::track::measured::{Measure, Measured, Reading};
+use bridgetap::track::{Counters, Limits};
 
 use crate::figures::{Bytes, Conversation, Spans, connections, conversations, counted, words};
 use crate::frames::{Kept, track};
@@ -16,8 +17,18 @@ use crate::tshark::plain;
 /// What it says of an interface's frames, in facts, and which frames its connections have.
 pub fn said(frames: &[Kept]) -> (Said, Spans) {
     let (mut said, mut spans) = (Said::default(), Spans::default());
+    let (mut fragments, mut counters) = (Fragments::new(1000), Counters::default());
     for (number, kept) in (1..).zip(frames) {
-        packet(&kept.decode(number), &mut said);
+        let seen = kept.decode(number);
+        packet(&seen, &mut said);
+        match seen.network {
+            Network::Ip(ip) if ip.fragment.is_some() => {
+                if let Some(whole) = fragments.take(&seen, &mut counters) {
+                    message(&whole.packet(), &mut said);
+                }
+            }
+            _ => message(&seen, &mut said),
+        }
     }
     let limits = Limits { measures: true, ..Limits::default() };
     track((1..).zip(frames), limits, |event| match event {
@@ -38,12 +49,11 @@ fn packet(packet: &Packet<'_>, said: &mut Said) {
     if let Network::Arp(Arp { operation, sender_mac, sender, target_mac, target }) = packet.network {
         said.say(Subject::Arp, number, format!("{operation} {sender_mac} {sender} {target_mac} {target}"));
     }
-    if let Some(About::Dns(message)) = message::read(packet).map(|message| message.subject) {
-        self::message(&message, number, said);
-    }
 }
 
-fn message(message: &dns::Message<'_>, number: u64, said: &mut Said) {
+fn message(packet: &Packet<'_>, said: &mut Said) {
+    let Some(About::Dns(message)) = message::read(packet).map(|message| message.subject) else { return };
+    let number = packet.number;
     let name = |name: dns::Name<'_>| plain(&unescaped(&name.to_string()));
     let joined = |values: Vec<String>| values.join(" ");
     said.say(Subject::Name, number, joined(message.questions().map(|question| name(question.name)).collect()));

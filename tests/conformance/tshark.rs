@@ -65,11 +65,9 @@ const FIELDS: [&str; 54] = [
     "tcp.analysis.zero_window",
 ];
 
-/// What both are made to look at: no names, fragments as they come, checksums as they are, segments put together in
+/// What both are made to look at: no names, checksums as they are, segments put together in
 /// whatever order they come, and packets that were cut by the sender's network card taken for as long as they were sent.
-const PREFERENCES: [&str; 9] = [
-    "ip.defragment:FALSE",
-    "ipv6.defragment:FALSE",
+const PREFERENCES: [&str; 7] = [
     "ip.check_checksum:FALSE",
     "tcp.check_checksum:FALSE",
     "udp.check_checksum:FALSE",
@@ -95,6 +93,14 @@ pub fn is_there() -> bool {
 
 /// A line of its output: what it says of a frame.
 pub struct Frame<'a>(BTreeMap<&'static str, &'a str>);
+
+/// Whether tshark puts fragments together. Of a frame's protocol it then tells in the last fragment, and bridgetap, as
+/// tcpdump, in the first: that is compared frame by frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragments {
+    Apart,
+    Together,
+}
 
 impl<'a> Frame<'a> {
     fn all(&self, field: &str) -> impl Iterator<Item = &'a str> + Clone {
@@ -152,10 +158,6 @@ impl<'a> Frame<'a> {
     }
 
     fn network(&self, chain: &[&str]) -> &'static str {
-        let later = |field| self.number::<u32>(field).is_some_and(|offset| offset > 0);
-        if later("ip.frag_offset") || later("ipv6.fraghdr.offset") {
-            return "ip";
-        }
         match chain {
             [extension, rest @ ..] if extension.starts_with("ipv6.") || *extension == "ah" => self.network(rest),
             ["tcp", ..] => "tcp",
@@ -192,7 +194,7 @@ pub fn billionths(text: &str) -> i64 {
 }
 
 /// What tshark writes of a file, and whether it could be read.
-pub fn run(pcap: &Path) -> String {
+pub fn run(pcap: &Path, fragments: Fragments) -> String {
     let mut command = Command::new("tshark");
     command.args(["-n", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"]);
     // Standard settings, without those of whoever runs the test.
@@ -201,6 +203,10 @@ pub fn run(pcap: &Path) -> String {
     command.args(["-d", "udp.port==8472,vxlan"]);
     for preference in PREFERENCES {
         command.args(["-o", preference]);
+    }
+    for protocol in ["ip", "ipv6"] {
+        let together = if fragments == Fragments::Together { "TRUE" } else { "FALSE" };
+        command.args(["-o", &format!("{protocol}.defragment:{together}")]);
     }
     for field in FIELDS {
         command.args(["-e", field]);
@@ -222,13 +228,18 @@ pub fn frames(output: &str) -> BTreeMap<u64, Frame<'_>> {
         .collect()
 }
 
-/// What it says, in facts. `spans` are the connections that bridgetap tells, for figures are compared within them.
+/// The protocol of each frame, where fragments are not put together.
+pub fn protocols(frames: &BTreeMap<u64, Frame<'_>>, said: &mut Said) {
+    for (&number, frame) in frames {
+        said.say(Subject::Protocol, number, frame.protocol());
+    }
+}
+
+/// What it says, in facts, but for the protocols of frames. `spans` are the connections that bridgetap tells, for figures are compared within them.
 pub fn said(frames: &BTreeMap<u64, Frame<'_>>, spans: &Spans) -> Said {
     let mut said = Said::default();
     for (&number, frame) in frames {
-        let protocol = frame.protocol();
-        said.say(Subject::Protocol, number, protocol);
-        match protocol {
+        match frame.protocol() {
             "arp" => arp(frame, number, &mut said),
             "ping" => ping(frame, number, &mut said),
             "dns" | "mdns" | "llmnr" => {

@@ -62,8 +62,8 @@ impl Phrases<'_> {
     /// Request and answer with details: `seq 0, 56 bytes` and `reply, ttl 64`.
     pub fn details(&self, exchange: &Exchange<'_>) -> Option<(String, String)> {
         let Subject::Ping { data_len, hop_limit, fragmented, .. } = &exchange.subject else { return None };
-        let more = if *fragmented { "+" } else { "" };
-        let request = format!("{}, {data_len}{more} bytes", self.request(exchange));
+        let how = if *fragmented { " in fragments" } else { "" };
+        let request = format!("{}, {data_len} bytes{how}", self.request(exchange));
         Some((request, format!("{}, ttl {hop_limit}", self.answer(exchange))))
     }
 
