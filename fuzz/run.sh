@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Fuzzes every target, one after the other, and ends with a table of what was run. docs/fuzzing.md has more.
+# Fuzzes every target, as many at a time as there are cores, and ends with a table of what was run. docs/fuzzing.md has
+# more.
 #   fuzz/run.sh                     ten minutes each
 #   fuzz/run.sh 60                  a minute each
 #   fuzz/run.sh 60 packet dns       these only
-# BRIDGETAP_CORPUS=FOLDER adds the captures there to the seeds. What is found stays in fuzz/corpus and fuzz/artifacts.
+# BRIDGETAP_FUZZ_JOBS=NUMBER runs so many at a time; BRIDGETAP_CORPUS=FOLDER adds the captures there to the seeds. What is
+# found stays in fuzz/corpus and fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ./setup.sh
 need_cargo
 need_packages gcc g++ libc6-dev libpcap-dev
-seconds="${1:-600}"
+seconds="${1:-600}" jobs="${BRIDGETAP_FUZZ_JOBS:-$(nproc)}"
 [ $# -eq 0 ] || shift
-[[ "$seconds" =~ ^[1-9][0-9]*$ ]] || { echo "fuzz/run.sh SECONDS [TARGET...]" >&2; exit 2; }
+[[ "$seconds" =~ ^[1-9][0-9]*$ && "$jobs" =~ ^[1-9][0-9]*$ ]] || { echo "fuzz/run.sh SECONDS [TARGET...]" >&2; exit 2; }
 
 cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 # Nightly is the usual way. The stable compiler has the same sanitizers, and gives them to who asks like this.
@@ -28,12 +30,12 @@ BRIDGETAP_SEEDS="$PWD/fuzz/corpus" env -u RUSTC_BOOTSTRAP cargo test --quiet --t
 "${fuzz[@]}" build
 
 mkdir -p fuzz/artifacts
-table='fuzz/artifacts/table.md'
-printf '| Target | Seconds | Executions | Each second | Edges | Features | Corpus | Found |\n' >"$table"
-printf '|---|---:|---:|---:|---:|---:|---:|---:|\n' >>"$table"
-failed=0
-for target in "${targets[@]}"; do
-  folder="fuzz/artifacts/$target" log="fuzz/artifacts/$target.log"
+head='| Target | Seconds | Executions | Each second | Edges | Features | Corpus | Found |
+|---|---:|---:|---:|---:|---:|---:|---:|'
+
+# Runs one target, and leaves its row of the table in fuzz/artifacts/TARGET.row; false where something was found.
+run_target() {
+  local target=$1 folder="fuzz/artifacts/$1" log="fuzz/artifacts/$1.log" failed=0 options dictionary found progress
   mkdir -p "$folder" "fuzz/corpus/$target"
   options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1)
   # Of choices few bytes are enough, but not as few as libFuzzer begins with.
@@ -48,9 +50,25 @@ for target in "${targets[@]}"; do
   total() { sed -nE "s/^stat::$1: *([0-9]+)/\1/p" "$log"; }
   printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$target" "$seconds" "$(total number_of_executed_units)" \
     "$(total average_exec_per_sec)" "$(counter cov)" "$(counter ft)" "$(find "fuzz/corpus/$target" -type f | wc -l)" \
-    "$found" | tee -a "$table"
+    "$found" | tee "fuzz/artifacts/$target.row"
   [ "$found" = 0 ] || echo "$target: see $log; a minimal case: ${fuzz[*]} tmin $target $folder/FILE" >&2
+  return "$failed"
+}
+
+failed=0 running=0
+for target in "${targets[@]}"; do
+  rm -f "fuzz/artifacts/$target.row"
+  if [ "$running" -ge "$jobs" ]; then
+    wait -n || failed=1
+    running=$((running - 1))
+  fi
+  run_target "$target" &
+  running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || failed=1
+  running=$((running - 1))
 done
 echo
-cat "$table"
+{ echo "$head" && for target in "${targets[@]}"; do cat "fuzz/artifacts/$target.row"; done; } | tee fuzz/artifacts/table.md
 exit "$failed"
