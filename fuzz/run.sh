@@ -30,27 +30,31 @@ BRIDGETAP_SEEDS="$PWD/fuzz/corpus" env -u RUSTC_BOOTSTRAP cargo test --quiet --t
 "${fuzz[@]}" build
 
 mkdir -p fuzz/artifacts
-head='| Target | Seconds | Executions | Each second | Edges | Features | Corpus | Found |
-|---|---:|---:|---:|---:|---:|---:|---:|'
+head='| Target | Seconds | of CPU | Executions | Each second | of CPU | Edges | of | Features | Corpus | Found |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|'
 
 # Runs one target, and leaves its row of the table in fuzz/artifacts/TARGET.row; false where something was found.
 run_target() {
-  local target=$1 folder="fuzz/artifacts/$1" log="fuzz/artifacts/$1.log" failed=0 options dictionary found progress
+  local target=$1 folder="fuzz/artifacts/$1" log="fuzz/artifacts/$1.log" failed=0 options dictionary found progress used runs
   mkdir -p "$folder" "fuzz/corpus/$target"
   options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 -print_final_stats=1)
   # Of choices few bytes are enough, but not as few as libFuzzer begins with.
   [[ "$target" != conversation && "$target" != writer ]] || options+=(-max_len=1024 -len_control=0)
   dictionary="fuzz/dictionaries/$target.dict"
   [ ! -f "$dictionary" ] || options+=(-dict="$dictionary")
-  "${fuzz[@]}" run "$target" -- "${options[@]}" >"$log" 2>&1 || failed=1
+  # What it had of the cores counts on a machine that does other things as well.
+  TIMEFORMAT='%0U'
+  used=$({ time "${fuzz[@]}" run "$target" -- "${options[@]}" >"$log" 2>&1; } 2>&1) || failed=1
   found=$(find "$folder" -type f | wc -l)
   # The last line of libFuzzer's progress has its counters.
   progress=$(grep -aE '^#[0-9]+.*cov: ' "$log" | tail -n 1 || true)
   counter() { sed -nE "s/.*$1: ([0-9]+).*/\1/p" <<<"$progress"; }
   total() { sed -nE "s/^stat::$1: *([0-9]+)/\1/p" "$log"; }
-  printf '| %s | %s | %s | %s | %s | %s | %s | %s |\n' "$target" "$seconds" "$(total number_of_executed_units)" \
-    "$(total average_exec_per_sec)" "$(counter cov)" "$(counter ft)" "$(find "fuzz/corpus/$target" -type f | wc -l)" \
-    "$found" | tee "fuzz/artifacts/$target.row"
+  runs=$(total number_of_executed_units)
+  printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$target" "$seconds" "$used" "$runs" \
+    "$(total average_exec_per_sec)" "$((${runs:-0} / (used > 0 ? used : 1)))" "$(counter cov)" \
+    "$(sed -nE '0,/Loaded 1 modules/s/.*\(([0-9]+) inline 8-bit counters\).*/\1/p' "$log" | head -n 1)" "$(counter ft)" \
+    "$(find "fuzz/corpus/$target" -type f | wc -l)" "$found" | tee "fuzz/artifacts/$target.row"
   [ "$found" = 0 ] || echo "$target: see $log; a minimal case: ${fuzz[*]} tmin $target $folder/FILE" >&2
   return "$failed"
 }
