@@ -81,7 +81,7 @@ pub fn steps(times: &Distribution) -> Vec<Step> {
         count = count.saturating_add(more);
         let value = NANOSECONDS.highest(index);
         let reached = 100.0 * count as f64 / times.count() as f64;
-        // Of so many that a double cannot tell them apart, nearly all are 100 percent, too.
+        // Of so many that a double cannot tell them apart, nearly all are 100 percent too.
         while reached >= percent && percent < 100.0 {
             steps.push(Step { value, percent, count });
             percent = next(percent);
@@ -98,7 +98,9 @@ pub fn steps(times: &Distribution) -> Vec<Step> {
 fn next(percent: f64) -> f64 {
     // In this way the Java computes it, and rounding depends on the way.
     let halvings = ((100.0 / (100.0 - percent)).ln() / 2_f64.ln()).floor();
-    (percent + 100.0 / (TICKS * (halvings + 1.0).exp2())).min(100.0)
+    let further = (percent + 100.0 / (TICKS * (halvings + 1.0).exp2())).min(100.0);
+    // So close to 100 a step may be less than what a double can tell.
+    if further > percent { further } else { 100.0 }
 }
 
 #[cfg(test)]
