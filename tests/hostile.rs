@@ -2,8 +2,8 @@
 //! long, or come out unescaped.
 //!
 //! A seeded sample of the cuts and bits of the larger captures, told in every form; `every_byte.rs` has every one of them
-//! for the readers and the decoders. `BRIDGETAP_HOSTILE=all` takes every one of every capture here too: hours without
-//! `--release`.
+//! for the readers and the decoders. `BRIDGETAP_HOSTILE=100000` takes as many here too, and `all` every one of every
+//! capture: hours without `--release`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 
@@ -34,8 +34,12 @@ fn share(of: usize) -> usize {
 
 /// All numbers below `end`, or a sample of them that is the same each time.
 fn sample(end: usize, seed: u64) -> Vec<usize> {
-    let sample = share(SAMPLE);
-    if end <= sample || std::env::var_os("BRIDGETAP_HOSTILE").is_some_and(|value| value == "all") {
+    let sample = match std::env::var("BRIDGETAP_HOSTILE").as_deref() {
+        Ok("all") => end,
+        Ok(number) => share(number.parse().expect("BRIDGETAP_HOSTILE is a number or all")),
+        Err(_) => share(SAMPLE),
+    };
+    if end <= sample {
         return (0..end).collect();
     }
     let mut numbers = Numbers(seed);

@@ -62,6 +62,15 @@ pub(crate) fn container_of_list(found: ContainerSummary) -> Option<Container> {
     })
 }
 
+/// The containers that the daemon's list tells of, from its JSON: what `GET /containers/json` answers.
+///
+/// A [`DirectoryWatch`](crate::docker::DirectoryWatch) has the same from the client library. This is for the JSON that was
+/// kept of it, and for tests that make it up.
+pub fn read_list(text: &str) -> Result<Vec<Container>, serde_json::Error> {
+    let listed: Vec<ContainerSummary> = serde_json::from_str(text)?;
+    Ok(listed.into_iter().filter_map(container_of_list).collect())
+}
+
 /// A network as the list gives it; nothing for one that is only a configuration for others.
 pub(crate) fn network(found: ApiNetwork, host: &HostInterfaces) -> Option<Network> {
     if found.config_only == Some(true) {

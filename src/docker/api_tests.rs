@@ -49,6 +49,16 @@ fn a_listed_container_differs_in_aliases_links_and_namespace_only() {
     assert_eq!(listed, inspected);
 }
 
+#[test]
+fn the_json_of_a_list_is_read() {
+    let listed = read_list(include_str!("../../tests/inspect/listed.json")).unwrap();
+    let [web, database] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((web.name.as_str(), database.name.as_str()), ("web", "database"));
+    assert_eq!((web.published.len(), web.endpoints.len(), database.endpoints.len()), (4, 2, 0));
+    assert!(web.published.iter().any(|port| port.protocol == Protocol::Sctp), "{:?}", web.published);
+    assert!(read_list(r#"[{"Ports":[{"PrivatePort":65536}]}]"#).is_err());
+}
+
 fn host() -> HostInterfaces {
     let interfaces = [("docker0", "172.17.0.1"), ("podman1", "10.89.0.1")];
     HostInterfaces { addresses: interfaces.map(|(name, ip)| (name.into(), vec![ip.parse().unwrap()])).into() }

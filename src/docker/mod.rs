@@ -23,6 +23,7 @@ pub mod snapshot;
 pub mod stopped;
 pub mod watch;
 
+pub use api::read_list;
 pub use combine::combined;
 pub use connect::{Endpoint as DaemonEndpoint, Environment};
 pub use directory::{Binding, Container, ContainerId, Directory, Endpoint, Link, Network, NetworkId, Protocol, Subnet};

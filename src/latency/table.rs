@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use ahash::AHashMap;
+use hashbrown::HashTable;
 
 use super::{By, Distribution, Figures, Key, Measure};
 
@@ -12,7 +12,7 @@ use super::{By, Distribution, Figures, Key, Measure};
 pub struct Limits {
     /// Series, beside the one of each measure that the least used are merged into.
     pub series: usize,
-    /// Bytes of their counters. The keys come to 220 bytes a series; the names are shared with who gave them.
+    /// Bytes of their counters. The keys come to 215 bytes a series; the names are shared with who gave them.
     pub bytes: usize,
 }
 
@@ -103,9 +103,10 @@ impl Order {
 
 #[derive(Debug)]
 struct Entry {
+    key: Key,
+    /// The hash of its key.
+    hash: u64,
     counted: Counted,
-    /// How many series there had been before it: the oldest is the least.
-    born: u64,
 }
 
 /// Series by key. At a cap, the least used sixteenth of them is merged into one series of each measure, named
@@ -113,11 +114,16 @@ struct Entry {
 #[derive(Debug)]
 pub struct Table {
     limits: Limits,
-    entries: AHashMap<Key, Entry>,
+    // Keyed at random, so that nobody can choose names that collide.
+    hasher: ahash::RandomState,
+    /// Where each key's entry is. A map of the entries themselves would take twice their memory, and once more while it
+    /// grows.
+    index: HashTable<u32>,
+    /// The oldest first.
+    entries: Vec<Entry>,
     others: Vec<(Measure, Counted)>,
     /// Bytes of the counters of all entries.
     bytes: usize,
-    born: u64,
     merged: u64,
 }
 
@@ -130,8 +136,16 @@ impl Default for Table {
 impl Table {
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
-        let limits = Limits { series: limits.series.max(1), ..limits };
-        Self { limits, entries: AHashMap::new(), others: Vec::new(), bytes: 0, born: 0, merged: 0 }
+        let limits = Limits { series: limits.series.clamp(1, u32::MAX as usize), ..limits };
+        Self {
+            limits,
+            hasher: ahash::RandomState::new(),
+            index: HashTable::new(),
+            entries: Vec::new(),
+            others: Vec::new(),
+            bytes: 0,
+            merged: 0,
+        }
     }
 
     /// Adds a time in nanoseconds.
@@ -191,7 +205,7 @@ impl Table {
 
     /// The series or their sums, sorted; those of the others come last.
     pub fn series(&self, by: By, order: Order) -> Vec<Series<'_>> {
-        let apart = self.entries.iter().map(|(key, entry)| (by.key(key), &entry.counted));
+        let apart = self.entries.iter().map(|entry| (by.key(&entry.key), &entry.counted));
         let others = self.others.iter().map(|(measure, counted)| (Key::others(*measure), counted));
         let mut apart: Vec<_> = apart.chain(others).collect();
         apart.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -209,10 +223,13 @@ impl Table {
 
     fn count(&mut self, key: &Key, add: impl FnOnce(&mut Counted)) {
         // Nearly always it is there, and hashing it is most of what counting costs.
-        let entry = match self.entries.get_mut(key) {
-            Some(entry) => entry,
-            None => self.begin(key),
+        let hash = self.hasher.hash_one(key);
+        let found = self.index.find(hash, |&at| self.entries.get(at as usize).is_some_and(|entry| entry.key == *key));
+        let at = match found {
+            Some(&at) => at as usize,
+            None => self.begin(key, hash),
         };
+        let Some(entry) = self.entries.get_mut(at) else { return };
         let before = entry.counted.times.heap_bytes();
         add(&mut entry.counted);
         let now = entry.counted.times.heap_bytes();
@@ -220,12 +237,19 @@ impl Table {
         self.make_room(self.limits.series, self.limits.bytes);
     }
 
+    /// Puts a new series behind the others, and says where that is.
     #[cold]
-    fn begin(&mut self, key: &Key) -> &mut Entry {
+    fn begin(&mut self, key: &Key, hash: u64) -> usize {
         self.make_room(self.limits.series - 1, self.limits.bytes);
-        let born = self.born;
-        self.born += 1;
-        self.entries.entry(key.clone()).or_insert_with(|| Entry { counted: Counted::default(), born })
+        let at = self.entries.len();
+        if at == self.entries.capacity() {
+            self.entries.reserve_exact(at.max(4).min(self.limits.series - at));
+        }
+        self.entries.push(Entry { key: key.clone(), hash, counted: Counted::default() });
+        let entries = &self.entries;
+        let hash_at = |&at: &u32| entries.get(at as usize).map_or(0, |entry| entry.hash);
+        self.index.insert_unique(hash, at as u32, hash_at);
+        at
     }
 
     /// Merges the least used until the table is no larger than that.
@@ -239,21 +263,28 @@ impl Table {
     fn merge_least_used(&mut self) {
         // A sixteenth at once: to look for the least of all at each new series would take as long as there are series.
         let leaving = self.entries.len().div_ceil(16);
-        let mut uses: Vec<_> = self.entries.values().map(|entry| (entry.counted.requests(), entry.born)).collect();
+        let mut uses: Vec<_> = self.entries.iter().map(|entry| entry.counted.requests()).zip(0_u32..).collect();
         let (_, &mut last, _) = uses.select_nth_unstable(leaving - 1);
-        let Self { entries, others, bytes, merged, .. } = self;
-        entries.retain(|key, entry| {
-            let stays = (entry.counted.requests(), entry.born) > last;
+        let Self { index, entries, others, bytes, merged, .. } = self;
+        let mut position = 0;
+        entries.retain_mut(|Entry { key, counted, .. }| {
+            let stays = (counted.requests(), position) > last;
+            position += 1;
             if !stays {
-                *bytes = bytes.saturating_sub(entry.counted.times.heap_bytes());
+                *bytes = bytes.saturating_sub(counted.times.heap_bytes());
                 *merged += 1;
                 match others.iter_mut().find(|(measure, _)| *measure == key.measure) {
-                    Some((_, sum)) => sum.merge(&entry.counted),
-                    None => others.push((key.measure, std::mem::take(&mut entry.counted))),
+                    Some((_, sum)) => sum.merge(counted),
+                    None => others.push((key.measure, std::mem::take(counted))),
                 }
             }
             stays
         });
+        index.clear();
+        let hash_at = |&at: &u32| entries.get(at as usize).map_or(0, |entry| entry.hash);
+        for (entry, at) in entries.iter().zip(0..) {
+            index.insert_unique(entry.hash, at, hash_at);
+        }
     }
 }
 

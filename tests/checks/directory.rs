@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bridgetap::capture::{Frame, LinkType, Tap, TapId};
-use bridgetap::docker::{Directory, Inspection, Snapshot, read_snapshot, write_snapshot};
+use bridgetap::docker::{Directory, Inspection, Snapshot, read_list, read_snapshot, write_snapshot};
 use bridgetap::host::Kept;
 use bridgetap::render::{Layout, TreeWriter, documents};
 use bridgetap::time::Timestamp;
@@ -14,13 +14,16 @@ use bridgetap::track::Limits;
 use super::output::{assert_json_lines, assert_text, assert_told};
 use super::telling::Teller;
 
-/// JSON in any of the three forms.
+/// JSON in any of the four forms.
 pub fn directory(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut inspection = Inspection::default();
     match inspection.add(&text) {
         Ok(()) => used(&inspection.directory()),
         Err(error) => assert!(!error.is_empty() && error.len() < 4096, "{} bytes of error", error.len()),
+    }
+    if let Ok(listed) = read_list(&text) {
+        used(&Directory::from_listing(Vec::new(), listed, Vec::new(), Timestamp::ZERO));
     }
     match read_snapshot(&text) {
         Ok(snapshot) => {

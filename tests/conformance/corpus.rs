@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::batch::{Batch, batches};
 use crate::common::{captures, say};
-use crate::frames::{self, Kept};
+use crate::frames;
 use crate::reasons::{self, Place};
 use crate::said::{Score, Subject, compare};
 use crate::tshark::Fragments;
-use crate::{ours, tshark};
+use crate::{ours, table, tshark};
 
-/// Files that are compared at once.
+/// Files that tshark reads at once.
 const AT_ONCE: usize = 2;
 /// As many disagreements of a subject are printed; all are in the file that is named.
 const SHOWN: usize = 5;
@@ -63,6 +64,9 @@ pub struct Comparison {
     unread: usize,
     pub scores: BTreeMap<Subject, Score>,
     disagreements: Vec<Disagreement>,
+    /// How many rows of tables were compared, and what differs.
+    rows: usize,
+    wrong_rows: Vec<String>,
 }
 
 impl Comparison {
@@ -79,21 +83,30 @@ impl Comparison {
         sum
     }
 
-    /// Compares the frames of an interface.
-    pub fn add(&mut self, name: &str, frames: &[Kept]) {
-        let (ours, spans) = ours::said(frames);
+    /// Compares what interfaces show.
+    pub fn add(&mut self, batch: &Batch<'_>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.pcap");
-        std::fs::write(&path, frames::pcap(frames)).unwrap();
+        std::fs::write(&path, frames::pcap(batch.frames())).unwrap();
         let together = tshark::run(&path, Fragments::Together);
-        let mut theirs = tshark::said(&tshark::frames(&together), &spans);
-        let apart = if frames::has_fragments(frames) { tshark::run(&path, Fragments::Apart) } else { together };
-        tshark::protocols(&tshark::frames(&apart), &mut theirs);
-        compare((&ours, &theirs), &mut self.scores, |subject, frame, our, their| {
-            let frame = frames[frame as usize - 1].number;
-            let words = format!("{our:?} here, {their:?} there");
-            self.disagreements.push(Disagreement { subject, file: name.to_owned(), frame, words });
-        });
+        let has_fragments = batch.interfaces.iter().any(|(_, frames)| frames::has_fragments(frames));
+        let apart = has_fragments.then(|| tshark::run(&path, Fragments::Apart));
+        let mut before = 0;
+        for &(name, frames) in &batch.interfaces {
+            let count = frames.len() as u64;
+            let (ours, spans) = ours::said(frames);
+            let mut theirs = tshark::said(&tshark::frames(&together, before, count), &spans);
+            tshark::protocols(&tshark::frames(apart.as_ref().unwrap_or(&together), before, count), &mut theirs);
+            before += count;
+            compare((&ours, &theirs), &mut self.scores, |subject, frame, our, their| {
+                let frame = frames[frame as usize - 1].number;
+                let words = format!("{our:?} here, {their:?} there");
+                self.disagreements.push(Disagreement { subject, file: name.to_owned(), frame, words });
+            });
+            let rows = table::compare(&ours, &theirs, frames, &path);
+            self.rows += rows.compared;
+            self.wrong_rows.extend(rows.wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+        }
     }
 
     fn merge(&mut self, other: Self) {
@@ -102,13 +115,16 @@ impl Comparison {
         for (subject, score) in other.scores {
             self.scores.entry(subject).or_default().add(score);
         }
+        self.rows += other.rows;
+        self.wrong_rows.extend(other.wrong_rows);
         self.disagreements.extend(other.disagreements);
         self.disagreements.sort_by_key(Disagreement::place);
     }
 
     /// The table of what was reached.
     fn table(&self) -> String {
-        let mut table = format!("{} files, {} of them without a frame to compare\n", self.files, self.unread);
+        let Self { files, unread, rows, .. } = self;
+        let mut table = format!("{files} files, {unread} of them without a frame to compare; {rows} rows of tables\n");
         for (subject, score) in &self.scores {
             let Score { both, only_ours, only_theirs, times_differ } = score;
             let subject = format!("{subject:?}");
@@ -145,19 +161,19 @@ impl Comparison {
 }
 
 fn compared(files: &[PathBuf], below: &Path) -> Comparison {
-    let (next, sum) = (AtomicUsize::new(0), Mutex::new(Comparison::default()));
+    let name = |file: &PathBuf| file.strip_prefix(below).unwrap_or(file).display().to_string();
+    let files: Vec<_> = files.iter().map(|file| (name(file), frames::interfaces(file))).collect();
+    let interfaces =
+        files.iter().flat_map(|(name, found)| found.iter().map(|frames| (name.as_str(), frames.as_slice())));
+    let (batches, next) = (batches(interfaces), AtomicUsize::new(0));
+    let unread = files.iter().filter(|(_, found)| found.is_empty()).count();
+    let sum = Mutex::new(Comparison { files: files.len(), unread, ..Comparison::default() });
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 let mut comparison = Comparison::default();
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = file.strip_prefix(below).unwrap_or(file).display().to_string();
-                    let interfaces = frames::interfaces(file);
-                    comparison.files += 1;
-                    comparison.unread += usize::from(interfaces.is_empty());
-                    for frames in &interfaces {
-                        comparison.add(&name, frames);
-                    }
+                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    comparison.add(batch);
                 }
                 sum.lock().unwrap().merge(comparison);
             });
@@ -185,6 +201,7 @@ fn the_sample_captures_are_found_to_be_what_tshark_finds() {
     let comparison = compared(&files, files[0].parent().unwrap());
     comparison.report("captures");
     assert_reasons(&comparison, false);
+    assert!(comparison.wrong_rows.is_empty() && comparison.rows >= 20, "{:?}", comparison.wrong_rows);
     for (subject, score) in &comparison.scores {
         assert_eq!((score.only_ours, score.only_theirs, score.times_differ), (0, 0, 0), "{subject:?}");
     }
@@ -201,6 +218,7 @@ fn other_projects_captures_are_found_to_be_what_tshark_finds() {
     let comparison = compared(&files_below(&folder), &folder);
     comparison.report("corpus");
     assert_reasons(&comparison, true);
+    assert!(comparison.wrong_rows.is_empty() && comparison.rows >= 50, "{:?}", comparison.wrong_rows);
     for (subjects, least) in LEAST {
         let score = comparison.score_of(subjects);
         assert!(score.f1() >= *least, "{subjects:?}: {score:?}, F1 {:.4}, and it was {least}", score.f1());

@@ -3,6 +3,7 @@
 use bridgetap::capture::{LinkType, TapId};
 use bridgetap::time::Timestamp;
 
+use crate::batch::Batch;
 use crate::common::disorder::disorder;
 use crate::corpus::Comparison;
 use crate::frames::Kept;
@@ -20,7 +21,7 @@ fn what_is_sent_again_and_in_disorder_has_the_same_pairs_and_times() {
     };
     let frames: Vec<_> = (1..).zip(disorder()).map(kept).collect();
     let mut comparison = Comparison::default();
-    comparison.add("disorder", &frames);
+    comparison.add(&Batch::of(("disorder", &frames)));
     comparison.report("disorder");
     let Score { both, only_ours, only_theirs, times_differ } = comparison.score(Subject::Acknowledgement);
     assert_eq!((only_ours, only_theirs, times_differ), (0, 0, 0), "acknowledgements");

@@ -57,10 +57,11 @@ pub fn has_fragments(frames: &[Kept]) -> bool {
     frames.iter().any(is_fragment)
 }
 
-/// The frames as a pcap file in nanoseconds; they have one link type. Docker's name service is asked on random ports, which
+/// Frames as a pcap file in nanoseconds; they have one link type. Docker's name service is asked on random ports, which
 /// bridgetap reads as 53: for tshark, the file says so.
-pub fn pcap(frames: &[Kept]) -> Vec<u8> {
-    let mut pcap = pcap_header(frames.first().map_or(LinkType::ETHERNET, |kept| kept.link));
+pub fn pcap<'a>(frames: impl IntoIterator<Item = &'a Kept>) -> Vec<u8> {
+    let mut frames = frames.into_iter().peekable();
+    let mut pcap = pcap_header(frames.peek().map_or(LinkType::ETHERNET, |kept| kept.link));
     for kept in frames {
         let mut bytes = kept.bytes.clone();
         if let Some(at) = docker_port(kept) {

@@ -12,7 +12,9 @@
 //! `BRIDGETAP_DEMAND=1` that is a failure.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
+#![expect(clippy::cast_precision_loss, reason = "sums of a file's times are far below 2^53 ns")]
 
+mod batch;
 #[path = "../common/mod.rs"]
 mod common;
 mod corpus;
@@ -25,4 +27,5 @@ mod ours;
 mod reasons;
 mod said;
 mod samples;
+mod table;
 mod tshark;

@@ -122,8 +122,10 @@ fn measured(measured: &Measured, said: &mut Said) {
         Reading::SteppedBack => assert!(time < 0),
         other => panic!("{other:?} with an end"),
     }
-    if measured.measure == Measure::Ack {
-        said.pair(Subject::Acknowledgement, to.number, measured.from.number, time);
+    match measured.measure {
+        Measure::Ack => said.pair(Subject::Acknowledgement, to.number, measured.from.number, time),
+        Measure::Handshake => said.trips.push(time),
+        _ => {}
     }
 }
 

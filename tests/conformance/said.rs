@@ -52,6 +52,8 @@ pub struct Said {
     pub facts: BTreeMap<Subject, Facts>,
     /// Nanoseconds from the earlier frame, of pairs.
     pub times: BTreeMap<Subject, BTreeMap<u64, i64>>,
+    /// Nanoseconds of whole handshakes.
+    pub trips: Vec<i64>,
 }
 
 impl Said {

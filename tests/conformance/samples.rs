@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::common::{bridgetap, capture, captures, interfaces, pcap_header, pcap_packet, say, stem};
 use bridgetap::capture::file::FileSource;
@@ -59,18 +60,15 @@ fn nanos(seconds: &str) -> u64 {
 }
 
 fn dissected(file: &Path) -> BTreeMap<u64, Dissected> {
+    let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("tshark");
+    command.args(["-n", "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
     // Standard settings, without those of whoever runs the test.
-    command.args(["-C", "bridgetap-conformance", "-n", "-T", "fields", "-E", "occurrence=f", "-r"]).arg(file);
+    command.env("WIRESHARK_CONFIG_DIR", folder.path());
     for field in FIELDS {
         command.args(["-e", field]);
     }
-    let mut output = command.output().unwrap();
-    if !output.status.success() {
-        // There is no such profile, which some versions refuse.
-        let arguments: Vec<_> = command.get_args().skip(2).map(ToOwned::to_owned).collect();
-        output = Command::new("tshark").args(arguments).output().unwrap();
-    }
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     lines.lines().map(packet).collect()
@@ -142,6 +140,16 @@ fn in_vxlan(file: &Path) -> Vec<u8> {
     }
 }
 
+/// An interface of a sample capture: its name, and what both say of it.
+type Interface = (String, BTreeMap<u64, Dissected>, Vec<Value>);
+
+/// The interfaces of the sample captures one by one; none where there is no tshark.
+static INTERFACES: LazyLock<Option<Vec<Interface>>> = LazyLock::new(|| {
+    let (folder, files) = compared_in_tunnels_too()?;
+    let paths = one_by_one(&files, folder.path());
+    Some(paths.iter().map(|path| (stem(path).to_owned(), dissected(path), told(path))).collect())
+});
+
 fn told(file: &Path) -> Vec<Value> {
     let output = bridgetap().args(["replay", "--json"]).arg(file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -177,11 +185,11 @@ fn dissected_pairs(
 
 #[test]
 fn pings_are_paired_as_tshark_does() {
-    let Some((folder, files)) = compared_in_tunnels_too() else { return };
+    let Some(interfaces) = &*INTERFACES else { return };
     let mut compared = 0;
-    for file in &one_by_one(&files, folder.path()) {
-        let (ours, theirs) = (pairs(&told(file), "ping"), dissected_pairs(&dissected(file), |packet| packet.ping));
-        assert_eq!(ours, theirs, "{}: bridgetap on the left", stem(file));
+    for (name, packets, objects) in interfaces {
+        let (ours, theirs) = (pairs(objects, "ping"), dissected_pairs(packets, |packet| packet.ping));
+        assert_eq!(ours, theirs, "{name}: bridgetap on the left");
         compared += theirs.len();
     }
     assert!(compared >= 12, "only {compared} pings");
@@ -213,10 +221,9 @@ fn lookups_are_paired_as_tshark_does() {
 
 #[test]
 fn connections_and_handshakes_are_those_of_tshark() {
-    let Some((folder, files)) = compared_in_tunnels_too() else { return };
+    let Some(interfaces) = &*INTERFACES else { return };
     let mut compared = 0;
-    for file in &one_by_one(&files, folder.path()) {
-        let (name, packets, objects) = (stem(file), dissected(file), told(file));
+    for (name, packets, objects) in interfaces {
         let streams: BTreeSet<_> = packets.values().filter_map(|packet| packet.stream).collect();
         let connections: Vec<_> = objects.iter().filter(|object| object["kind"] == "tcp").collect();
         let ended: BTreeSet<_> = connections

@@ -91,8 +91,8 @@ pub fn is_there() -> bool {
     false
 }
 
-/// A line of its output: what it says of a frame.
-pub struct Frame<'a>(BTreeMap<&'static str, &'a str>);
+/// A line of its output: what it says of a frame. And how many frames of others stand before its first one in the file.
+pub struct Frame<'a>(BTreeMap<&'static str, &'a str>, u64);
 
 /// Whether tshark puts fragments together. Of a frame's protocol it then tells in the last fragment, and bridgetap, as
 /// tcpdump, in the first: that is compared frame by frame.
@@ -119,6 +119,11 @@ impl<'a> Frame<'a> {
 
     fn number<T: std::str::FromStr>(&self, field: &str) -> Option<T> {
         self.one(field)?.parse().ok()
+    }
+
+    /// The number of another frame.
+    fn other(&self, field: &str) -> Option<u64> {
+        self.number(field).map(|number: u64| number.wrapping_sub(self.1))
     }
 
     fn is_set(&self, field: &str) -> bool {
@@ -215,17 +220,19 @@ pub fn run(pcap: &Path, fragments: Fragments) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The frames of what it wrote, by number.
-pub fn frames(output: &str) -> BTreeMap<u64, Frame<'_>> {
-    output
-        .lines()
-        .map(|line| {
-            let values: Vec<_> = line.split('\t').collect();
-            assert_eq!(values.len(), FIELDS.len(), "{line:?}");
-            let fields: BTreeMap<_, _> = FIELDS.into_iter().zip(values).collect();
-            (fields["frame.number"].parse().unwrap(), Frame(fields))
-        })
-        .collect()
+/// The frames of what it wrote, by number: `count` of them, behind `before` others.
+pub fn frames(output: &str, before: u64, count: u64) -> BTreeMap<u64, Frame<'_>> {
+    let mut frames = BTreeMap::new();
+    for line in output.lines() {
+        let number: u64 = line.split('\t').next().unwrap().parse().unwrap();
+        if !(before + 1..=before + count).contains(&number) {
+            continue;
+        }
+        let values: Vec<_> = line.split('\t').collect();
+        assert_eq!(values.len(), FIELDS.len(), "{line:?}");
+        frames.insert(number - before, Frame(FIELDS.into_iter().zip(values).collect(), before));
+    }
+    frames
 }
 
 /// The protocol of each frame, where fragments are not put together.
@@ -235,7 +242,8 @@ pub fn protocols(frames: &BTreeMap<u64, Frame<'_>>, said: &mut Said) {
     }
 }
 
-/// What it says, in facts, but for the protocols of frames. `spans` are the connections that bridgetap tells, for figures are compared within them.
+/// What it says, in facts, but for the protocols of frames. `spans` are the connections that bridgetap tells, for figures
+/// are compared within them.
 pub fn said(frames: &BTreeMap<u64, Frame<'_>>, spans: &Spans) -> Said {
     let mut said = Said::default();
     for (&number, frame) in frames {
@@ -264,7 +272,7 @@ fn arp(frame: &Frame<'_>, number: u64, said: &mut Said) {
 
 fn ping(frame: &Frame<'_>, number: u64, said: &mut Said) {
     for (to, time) in [("icmp.resp_to", "icmp.resptime"), ("icmpv6.resp_to", "icmpv6.resptime")] {
-        if let Some(request) = frame.number(to) {
+        if let Some(request) = frame.other(to) {
             // In milliseconds.
             said.pair(Subject::Ping, number, request, billionths(frame.one(time).unwrap()) / 1000);
         }
@@ -272,7 +280,7 @@ fn ping(frame: &Frame<'_>, number: u64, said: &mut Said) {
 }
 
 fn lookup(frame: &Frame<'_>, number: u64, said: &mut Said) {
-    if let Some(question) = frame.number("dns.response_to") {
+    if let Some(question) = frame.other("dns.response_to") {
         said.pair(Subject::Lookup, number, question, billionths(frame.one("dns.time").unwrap()));
     }
 }
@@ -281,7 +289,7 @@ fn lookup(frame: &Frame<'_>, number: u64, said: &mut Said) {
 fn asked(frames: &BTreeMap<u64, Frame<'_>>, said: &mut Said) {
     let mut tries: BTreeMap<u64, u32> = BTreeMap::new();
     for frame in frames.values() {
-        if let Some(first) = frame.number("dns.retransmit_request_in") {
+        if let Some(first) = frame.other("dns.retransmit_request_in") {
             *tries.entry(first).or_insert(1) += 1;
         }
     }
@@ -374,13 +382,14 @@ fn handshakes(frames: &BTreeMap<u64, Frame<'_>>, said: &mut Said) {
             trips.insert(stream, billionths(trip));
         }
     }
+    said.trips.extend(trips.values());
     for (stream, trip) in trips {
         said.say(Subject::Handshake, first[&stream], trip.to_string());
     }
 }
 
 fn acknowledgement(frame: &Frame<'_>, number: u64, said: &mut Said) {
-    if let (Some(segment), Some(time)) = (frame.number("tcp.analysis.acks_frame"), frame.one("tcp.analysis.ack_rtt")) {
+    if let (Some(segment), Some(time)) = (frame.other("tcp.analysis.acks_frame"), frame.one("tcp.analysis.ack_rtt")) {
         said.pair(Subject::Acknowledgement, number, segment, billionths(time));
     }
 }

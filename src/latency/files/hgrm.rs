@@ -76,27 +76,31 @@ pub struct Step {
 /// Percentiles that come closer to 100 with each halving of the distance, as `PercentileIterator.java` has them; the
 /// last is 100. None without times.
 pub fn steps(times: &Distribution) -> Vec<Step> {
-    let (mut steps, mut percent, mut count) = (Vec::new(), 0.0, 0_u64);
+    let (mut steps, mut percent, mut count, mut last) = (Vec::new(), 0.0, 0_u64, None);
     for (index, more) in times.counts() {
         count = count.saturating_add(more);
         let value = NANOSECONDS.highest(index);
         let reached = 100.0 * count as f64 / times.count() as f64;
-        while reached >= percent {
+        // Of so many that a double cannot tell them apart, nearly all are 100 percent too.
+        while reached >= percent && percent < 100.0 {
             steps.push(Step { value, percent, count });
             percent = next(percent);
             if count == times.count() {
                 break;
             }
         }
+        last = Some(Step { value, percent: 100.0, count });
     }
-    steps.extend(steps.last().copied().map(|last| Step { percent: 100.0, ..last }));
+    steps.extend(last);
     steps
 }
 
 fn next(percent: f64) -> f64 {
     // In this way the Java computes it, and rounding depends on the way.
     let halvings = ((100.0 / (100.0 - percent)).ln() / 2_f64.ln()).floor();
-    (percent + 100.0 / (TICKS * (halvings + 1.0).exp2())).min(100.0)
+    let further = (percent + 100.0 / (TICKS * (halvings + 1.0).exp2())).min(100.0);
+    // So close to 100 a step may be less than what a double can tell.
+    if further > percent { further } else { 100.0 }
 }
 
 #[cfg(test)]
@@ -162,6 +166,18 @@ mod tests {
                 assert!((ours.percent - theirs.quantile_iterated_to() * 100.0).abs() < 1e-9);
             }
         }
+    }
+
+    #[test]
+    fn more_than_a_double_can_count_have_an_end() {
+        let mut times = Distribution::default();
+        for (value, count) in [(1000, u64::MAX / 2), (2000, 1), (3000, 1)] {
+            times.record_n(value, count);
+        }
+        let steps = steps(&times);
+        assert!(steps.len() < 500, "{} steps", steps.len());
+        assert!(steps.iter().rev().skip(1).all(|step| step.value == 1000 && step.percent < 100.0), "{steps:?}");
+        assert_eq!(steps.last(), Some(&Step { value: 3001, percent: 100.0, count: u64::MAX / 2 + 2 }));
     }
 
     #[test]

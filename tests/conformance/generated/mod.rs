@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use bridgetap::capture::{LinkType, TapId};
 use bridgetap::time::Timestamp;
 
+use crate::batch::Batch;
 use crate::common::{Numbers, say};
 use crate::frames::Kept;
 use crate::said::{Score, Subject};
@@ -154,7 +155,7 @@ fn tshark_says_the_same_of_some_of_them() {
         let (kept, _) = conversations(seed, 1000, false).capture();
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("conformance-seed-{seed}.pcap"));
         std::fs::write(path, crate::frames::pcap(&kept)).unwrap();
-        comparison.add(&format!("seed {seed}"), &kept);
+        comparison.add(&Batch::of((&format!("seed {seed}"), &kept)));
     }
     comparison.report("generated");
     for (subject, score) in &comparison.scores {
