@@ -68,6 +68,39 @@ fn no_ends() -> Ends {
 
 /// How often what waits is looked through, in packet time: the error of a time-out, never of a latency.
 const EXPIRE_EVERY: Duration = Duration::from_millis(5);
+/// Packets that are earlier than one before them by more than this come after the clock was set back. By less it may be
+/// disorder, as of several taps, and time stands still meanwhile.
+const SET_BACK: Duration = Duration::from_secs(10);
+
+/// How late it is in packet time. What was put into a table before the clock was set back counts from then on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clock {
+    now: Timestamp,
+    /// The time that it was set back to last.
+    set_back_to: Timestamp,
+}
+
+impl Clock {
+    /// It is at least this late, or the clock was set back to it: then that is so.
+    fn tick(&mut self, now: Timestamp) -> bool {
+        let is_set_back = self.now.since(now) > SET_BACK;
+        if is_set_back {
+            (self.now, self.set_back_to) = (now, now);
+        }
+        self.now = self.now.max(now);
+        is_set_back
+    }
+
+    /// Since when something waits that has that stamp.
+    fn since(self, stamp: Timestamp) -> Timestamp {
+        if stamp > self.now { self.set_back_to } else { stamp }
+    }
+
+    /// Whether something of that stamp has waited for longer than `patience`.
+    fn is_over(self, stamp: Timestamp, patience: Duration) -> bool {
+        self.since(stamp) < self.now.saturating_sub(patience)
+    }
+}
 
 /// Follows everything that a tap, or a capture file, shows.
 #[derive(Debug)]
@@ -114,7 +147,7 @@ struct Flows {
     connections: tcp::Connections,
     datagrams: datagram::DatagramFlows,
     counters: Counters,
-    now: Timestamp,
+    clock: Clock,
     next_expiry: Timestamp,
 }
 
@@ -125,7 +158,7 @@ impl Flows {
             connections: tcp::Connections::new(&limits),
             datagrams: datagram::DatagramFlows::new(limits.flows),
             counters: Counters::default(),
-            now: Timestamp::ZERO,
+            clock: Clock::default(),
             next_expiry: Timestamp::ZERO,
         }
     }
@@ -149,22 +182,22 @@ impl Flows {
     }
 
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        // Time may step back in a capture; then nothing expires until it has caught up.
-        self.now = self.now.max(now);
-        if self.now < self.next_expiry {
+        let is_set_back = self.clock.tick(now);
+        if self.clock.now < self.next_expiry && !is_set_back {
             return;
         }
-        self.next_expiry = self.now + EXPIRE_EVERY;
-        self.exchanges.expire(self.now, sink);
-        self.connections.expire(self.now, sink);
-        self.datagrams.expire(self.now, sink);
+        self.next_expiry = self.clock.now + EXPIRE_EVERY;
+        self.exchanges.expire(self.clock, sink);
+        self.connections.expire(self.clock, sink);
+        self.datagrams.expire(self.clock, sink);
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) {
-        self.exchanges.expire(self.now, sink);
-        self.exchanges.finish(self.now, sink);
-        self.connections.finish(self.now, sink);
-        self.datagrams.finish(self.now, sink);
+        let now = self.clock.now;
+        self.exchanges.expire(self.clock, sink);
+        self.exchanges.finish(now, sink);
+        self.connections.finish(now, sink);
+        self.datagrams.finish(now, sink);
     }
 
     fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {
