@@ -104,21 +104,20 @@ fn a_reader_that_stalls_misses_lines_and_the_capture_nothing() {
     assert_eq!(child.wait().expect("a child").code(), Some(0), "{:?}", said.collect::<Vec<_>>());
     let objects: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let summary = objects.last().expect("a summary");
-    let of_kind = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).collect::<Vec<_>>();
-    let lost: u64 = of_kind("lost").iter().map(|object| number(object, "count")).sum();
-    let shown = of_kind("packet").len() as u64;
+    let (told, remarks): (Vec<_>, Vec<_>) =
+        objects[..objects.len() - 1].iter().partition(|object| object["kind"] != "lost");
+    let (told, lost) = (told.len() as u64, remarks.iter().map(|object| number(object, "count")).sum::<u64>());
     let (packets, dropped) = (number(summary, "packets"), number(summary, "dropped_by_kernel"));
     println!(
-        "{SENT} sent: {packets} seen, {dropped} dropped by the kernel, {shown} shown, {lost} said to be lost; \
-         {before} KiB, at most {peak} KiB"
+        "{SENT} sent: {packets} seen, {dropped} dropped by the kernel, {told} shown, {lost} said to be missing; \
+         {before} KiB before, {peak} KiB at most"
     );
     assert_eq!(packets + dropped, u64::from(SENT), "the capture went on");
-    assert!(dropped < u64::from(SENT) / 100, "the kernel had to drop {dropped}");
-    assert_eq!(lost, number(summary, "events_lost"), "what was said is the whole");
+    // Of a machine that does much else.
+    assert!(dropped < u64::from(SENT) / 4, "the kernel had to drop {dropped}");
     assert!(lost > 0, "the reader did not stall for long enough");
-    // Each packet is an event, and the flow is told as well.
-    let told = (objects.len() - 1 - of_kind("lost").len()) as u64;
-    assert!(shown + lost >= packets && told + lost <= packets + 2, "{shown} {told} {lost} {packets}");
+    assert_eq!(lost, number(summary, "events_lost"), "what was said on the way is what the summary says");
+    assert_eq!(told + lost, packets, "each packet is a line, or one that is said to be missing");
     assert!(peak < 256 * 1024, "{peak} KiB");
 }
 
@@ -284,6 +283,37 @@ fn a_log_that_finds_no_room_says_so() {
         said.read_to_string(&mut rest).expect("a pipe");
         assert!(rest.contains(LOG_FULL), "{rest}");
     });
+}
+
+#[test]
+#[ignore = "needs root; run by .ci/run"]
+fn what_a_recording_waits_for_and_what_it_does_not_replace() {
+    let (pair, folder) = (Pair::new(), tempfile::tempdir().expect("a folder"));
+    let (pipe, file) = (folder.path().join("pipe"), folder.path().join("lab.pcapng"));
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let name = pipe.to_str().expect("UTF-8");
+    let recording = Watching::waiting_for(
+        &mut bridgetap(&pair, &["record", "if:tap0", "--filter", FILTER, "-w", name]),
+        &format!("{name}: a pipe; it begins as soon as somebody reads it"),
+    );
+    let reader = thread::spawn(move || fs::read(pipe).expect("a capture"));
+    recording.wait_said("; Ctrl-C ends");
+    send(&pair, 10, 10);
+    assert_eq!(recording.end().code, Some(0));
+    fs::write(&file, reader.join().expect("no panic")).expect("room");
+    assert_eq!(packets(&file), 10);
+
+    let name = file.to_str().expect("UTF-8");
+    for arguments in [
+        &["record", "if:tap0", "-w", name][..],
+        &["watch", "if:tap0", "-w", name],
+        &["replay", &capture("ping-by-name"), "-w", name],
+    ] {
+        let output = bridgetap(&pair, arguments).output().expect("bridgetap");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(said(&output).contains("there is such a file already"), "{}", said(&output));
+    }
+    assert_eq!(packets(&file), 10, "it is as it was");
 }
 
 /// Waits for the end, for as long as that may take.

@@ -174,8 +174,9 @@ fn a_daemon_that_is_killed_is_missed_by_names_only() {
 
     engine.kill();
     let socket = format!("{}/docker.sock", engine.folder.display());
-    watching.wait_said(&format!("no Docker daemon at {socket}: start it (systemctl start docker) or set DOCKER_HOST. "));
     watching.wait_said("Going on with the names known so far.");
+    let why = format!("no Docker daemon at {socket}: start it (systemctl start docker) or set DOCKER_HOST. ");
+    assert!(watching.said().contains(&why), "{}", watching.said());
     ping(&two, &target);
     pings("two", "one", 2);
 
