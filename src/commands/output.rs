@@ -278,10 +278,7 @@ pub(super) fn ended(written: io::Result<()>, streams: &mut super::Messages) -> b
 
 /// Whether there is no room: on the disk, or in the user's share of it.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 impl Streams {

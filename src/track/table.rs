@@ -216,7 +216,10 @@ mod tests {
         assert_eq!((table.oldest(0), table.oldest(1)), (Some(one), Some(three)));
         table.move_to(one, 0, at(4));
         assert_eq!((table.oldest(0), table.stamp(one)), (Some(two), at(4)));
-        assert_eq!((table.expired(0, |stamp| stamp < at(2)), table.expired(0, |stamp| stamp < at(3))), (None, Some(two)));
+        assert_eq!(
+            (table.expired(0, |stamp| stamp < at(2)), table.expired(0, |stamp| stamp < at(3))),
+            (None, Some(two))
+        );
         assert_eq!(table.newest(0).collect::<Vec<_>>(), [one, two]);
         table.remove(two);
         assert_eq!((table.oldest(0), table.find(&2), table.len()), (Some(one), None, 2));

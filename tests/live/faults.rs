@@ -93,13 +93,15 @@ fn ping(target: &str) {
 #[ignore = "needs a Docker engine and root; run by .ci/run"]
 fn a_socket_that_hangs_at_the_start_is_said_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let half = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"ApiVersion\":\"1.41\",";
+    let half =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"ApiVersion\":\"1.41\",";
     let begun = Instant::now();
     let mut children = Vec::new();
     for (name, answer) in [("mute.sock", ""), ("half.sock", half), ("head.sock", "HTTP/1.1 200 OK\r\nContent-")] {
         let socket = folder.path().join(name);
         hanging(&socket, answer);
-        for arguments in [&["watch", "my_bridge"][..], &["watch"], &["networks"], &["watch", "if:lo", "--for", "100ms"]] {
+        for arguments in [&["watch", "my_bridge"][..], &["watch"], &["networks"], &["watch", "if:lo", "--for", "100ms"]]
+        {
             let mut command = bridgetap(arguments);
             command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
             let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bridgetap");
