@@ -40,6 +40,9 @@ const IDLE_BEHIND: Duration = Duration::from_millis(20);
 /// How often an interface that went down is looked at, since the kernel does not tell that it was then deleted.
 const DOWN_INTERVAL: Duration = Duration::from_millis(100);
 
+/// A frame that is earlier by this than those that are wanted came after the clock was set back: a ring holds less.
+const SET_BACK: Duration = Duration::from_secs(60);
+
 /// How many frames are taken out of the ring at a time. Of ordinary length they stay in the processor's cache.
 const BATCH: usize = 32;
 
@@ -339,7 +342,8 @@ impl Batch {
         // With nanosecond precision libpcap puts nanoseconds where the name says microseconds. Linux always grants it.
         let nanos = u64::try_from(ts.tv_usec).unwrap_or_default();
         let at = Timestamp::from_parts(u64::try_from(ts.tv_sec).unwrap_or_default(), nanos);
-        if !wanted.contains(&at) {
+        let is_early = at < *wanted.start() && wanted.start().since(at) < SET_BACK;
+        if is_early || at > *wanted.end() {
             self.past_end |= at > *wanted.end() + GRACE;
             return;
         }
@@ -423,6 +427,13 @@ mod tests {
         assert_eq!((head.at.as_nanos(), head.wire_len, bytes), (5_000_000_010, 60, &b"one"[..]));
         assert_eq!(batch.take().1, b"two");
         assert!(batch.is_spent());
+        batch.clear();
+        // The clock was set back: what comes now is wanted, whatever its time.
+        let wanted = Timestamp::from_parts(100, 0)..=Timestamp::MAX;
+        batch.push(&Packet { header: &packet(41_000_000_000), data: b"old" }, &wanted);
+        batch.push(&Packet { header: &packet(39_000_000_000), data: b"set" }, &wanted);
+        assert_eq!((batch.heads.len(), batch.take().1), (1, &b"set"[..]));
+        let wanted = Timestamp::from_nanos(5_000_000_010)..=Timestamp::from_nanos(5_000_000_020);
         batch.clear();
         batch.push(&Packet { header: &packet(5_060_000_000), data: b"new" }, &wanted);
         assert!(batch.is_spent() && batch.past_end);

@@ -77,6 +77,7 @@ impl Messages {
 
 /// Does what the user typed.
 pub fn run(cli: Cli, streams: Streams) -> ExitCode {
+    signals::begin();
     confined::begin();
     match cli.command {
         Command::Networks(arguments) => networks::run(&arguments, streams),

@@ -265,11 +265,20 @@ pub(super) fn ended(written: io::Result<()>, streams: &mut super::Messages) -> b
     match written {
         Ok(()) => true,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+        Err(error) if is_full(&error) => {
+            streams.say("cannot write the log: the disk is full; make room, or write it elsewhere");
+            false
+        }
         Err(error) => {
             streams.say(&format!("cannot write the log: {error}"));
             false
         }
     }
+}
+
+/// Whether there is no room: on the disk, or in the user's share of it.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 impl Streams {

@@ -146,11 +146,13 @@ impl Following {
     fn run(mut self) {
         let mut tracker = Tracker::new(self.shared.limits);
         let error = self.follow(&mut tracker).err();
-        let sender = self.sender.clone();
+        let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
         let mut tell = |event: Event<'_>| {
             let message = Message::Event(Box::new(event.into_owned()));
             // A reader that stalls for so long at the end does not want them.
-            let _ = sender.send_timeout(message, LAST_WORDS);
+            if sender.send_timeout(message, LAST_WORDS).is_err() {
+                shared.lost.fetch_add(1, Ordering::Relaxed);
+            }
         };
         let at = self.live.ended_at();
         tracker.tick(at, &mut tell);

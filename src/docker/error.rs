@@ -141,13 +141,31 @@ impl DaemonError {
                 Self::Tls { endpoint, detail: "the daemon wants TLS".into() }
             }
             other => match io_kind(other) {
-                Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Self::NoDaemon { endpoint },
+                // The latter ones where it ended in the middle of an answer: it was killed.
+                Some(
+                    io::ErrorKind::NotFound
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::BrokenPipe,
+                ) => Self::NoDaemon { endpoint },
                 Some(io::ErrorKind::PermissionDenied) => Self::PermissionDenied { endpoint },
                 Some(io::ErrorKind::TimedOut) => Self::Timeout { endpoint },
                 // rustls gives its errors to hyper as this kind.
                 Some(io::ErrorKind::InvalidData) if endpoint.starts_with("https://") => Self::Tls { endpoint, detail },
                 _ => Self::BadAnswer { endpoint, detail },
             },
+        }
+    }
+}
+
+impl DaemonError {
+    /// What broke the stream of events from `endpoint`.
+    pub(crate) fn from_events(endpoint: &str, error: &bollard::errors::Error) -> Self {
+        match error {
+            // A connection that ended in the middle: bollard keeps no more of it than the text.
+            bollard::errors::Error::IOError { .. } => Self::NoDaemon { endpoint: endpoint.to_owned() },
+            other => Self::from_client(endpoint, other),
         }
     }
 }

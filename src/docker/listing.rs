@@ -67,7 +67,7 @@ impl Daemon {
             .clone()
             .with_timeout(FOREVER)
             .events(Some(options.build()))
-            .map(move |event| event.map_err(|error| DaemonError::from_client(&endpoint, &error)))
+            .map(move |event| event.map_err(|error| DaemonError::from_events(&endpoint, &error)))
     }
 
     /// Whether it still answers.

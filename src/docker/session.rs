@@ -24,6 +24,8 @@ use crate::time::Timestamp;
 
 /// How often an idle daemon is asked whether it still answers.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// The machine's clock was set back where it is earlier than before by more than this.
+const SET_BACK: Duration = Duration::from_secs(2);
 /// More things than these to inspect, and everything is listed anew.
 const MAX_PENDING: usize = 1024;
 
@@ -48,6 +50,8 @@ async fn follow(config: &DaemonConfig, publisher: &mut Publisher) -> Result<Infa
         pending,
         running: FuturesUnordered::new(),
         busy: HashSet::new(),
+        clock: at,
+        is_set_back: false,
     };
     session.publisher.connected();
     let mut ping = tokio::time::interval(PING_INTERVAL);
@@ -57,7 +61,10 @@ async fn follow(config: &DaemonConfig, publisher: &mut Publisher) -> Result<Infa
         tokio::select! {
             event = events.next() => session.pending.note(event, &session.daemon)?,
             Some(done) = session.running.next() => session.apply(done)?,
-            _ = ping.tick() => session.running.push(Box::pin(ping_once(session.daemon.clone()))),
+            _ = ping.tick() => {
+                session.look_at_clock(wall_clock());
+                session.running.push(Box::pin(ping_once(session.daemon.clone())));
+            }
         }
     }
 }
@@ -198,9 +205,23 @@ struct Session<'p> {
     pending: Pending,
     running: FuturesUnordered<Task>,
     busy: HashSet<Subject>,
+    /// What the machine's clock said last.
+    clock: Timestamp,
+    /// It was set back: what is known by times of before is to be known anew.
+    is_set_back: bool,
 }
 
 impl Session<'_> {
+    /// Lists everything where the clock was set back. Who came before that would have no name until it has caught up,
+    /// since by the clock they are to come yet.
+    fn look_at_clock(&mut self, now: Timestamp) {
+        if is_set_back(self.clock, now) {
+            self.is_set_back = true;
+            self.pending.0.entry(Subject::Everything).or_insert(Times::at(now)).add(now);
+        }
+        self.clock = now;
+    }
+
     /// Begins to look at what is pending, as far as there is room.
     fn begin(&mut self) {
         while self.busy.len() < AT_ONCE {
@@ -228,7 +249,10 @@ impl Session<'_> {
             Done::Ping(answer) => answer.map(|()| false),
             Done::Everything(at, listing) => {
                 self.busy.remove(&Subject::Everything);
-                *next = relisted(Some(next), listing?, at);
+                *next = match std::mem::take(&mut self.is_set_back) {
+                    true => relisted(None, listing?, self.clock),
+                    false => relisted(Some(next), listing?, at),
+                };
                 Ok(true)
             }
             Done::Container(id, times, found) => {
@@ -242,6 +266,10 @@ impl Session<'_> {
             }
         }
     }
+}
+
+fn is_set_back(before: Timestamp, now: Timestamp) -> bool {
+    before.since(now) > SET_BACK
 }
 
 fn change_container(next: &mut Directory, id: &ContainerId, found: Option<Container>, times: Times) -> bool {
@@ -349,6 +377,30 @@ mod tests {
         assert!(change_container(&mut directory, &id, None, Times { first: at(120), last: at(200) }));
         let is_known = |millis| directory.is_known_at(&network, address, at(millis));
         assert_eq!([is_known(110), is_known(150), is_known(250)], [true, true, false]);
+    }
+
+    #[test]
+    fn who_came_before_the_clock_was_set_back_is_known_after_it() {
+        let (before, now) = (Timestamp::from_parts(7200, 0), Timestamp::from_parts(3600, 0));
+        assert!(is_set_back(before, now) && !is_set_back(now, before) && !is_set_back(before, before));
+        let network = NetworkId("n1".into());
+        let address = "172.18.0.4".parse().unwrap();
+        let endpoint = Endpoint { network: network.clone(), addresses: vec![address], mac: None, aliases: Vec::new() };
+        let container = Container {
+            id: ContainerId("c1".into()),
+            name: "late".to_owned(),
+            image: String::new(),
+            compose: None,
+            endpoints: vec![endpoint],
+            published: Vec::new(),
+            links: Vec::new(),
+            namespace: None,
+        };
+        let started = Directory::default().with_container(&container.id.clone(), Some(container.clone()), before);
+        let name = |directory: &Directory| directory.container_at(Some(&network), address, now).map(|c| c.name.clone());
+        assert_eq!(name(&started), None);
+        let listing = Listing { networks: Vec::new(), containers: vec![container] };
+        assert_eq!(name(&relisted(None, listing, now)).as_deref(), Some("late"));
     }
 
     #[test]

@@ -214,14 +214,15 @@ impl Groups {
 
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(since, id)) = self.told.front() {
-            let is_young = now.since(since) < MEMORY;
+            // From much later was before the clock was set back.
+            let is_young = now.since(since) < MEMORY && since.since(now) < MEMORY;
             // The hops of what is held are there as well; the latest is wanted by who took it.
             let most = self.room.saturating_mul(2).saturating_add(self.members.0);
             let has_room = self.told.len() <= self.room && self.hops <= most || self.told.len() == 1;
             if is_young && has_room {
                 return;
             }
-            self.forgotten += u64::from(now.since(since) < MISSED);
+            self.forgotten += u64::from(is_young && now.since(since) < MISSED);
             self.told.pop_front();
             let Some(group) = self.by_id.remove(&id) else { continue };
             self.hops = self.hops.saturating_sub(group.hops.len());

@@ -194,6 +194,10 @@ fn a_clock_that_steps_back_holds_nothing_for_long() {
     assert!(joiner.pop(at(10_000_000), &World).is_none());
     joiner.push(Box::new(Event::Exchange(exchange(BRIDGE, 9_999_000, Some(9_999_001), ping(0)))), &World);
     assert!(joiner.pop(at(5), &World).is_some());
+    // What another tap has seen before the step, and gives after it.
+    assert!(joiner.pop(at(10), &World).is_none());
+    joiner.push(Box::new(Event::Exchange(exchange(BRIDGE, 9_999_000, Some(9_999_001), ping(1)))), &World);
+    assert!(joiner.pop(at(20), &World).is_some());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Nodes, Place, Remaining, Seen};
 use super::table::{Slot, Table};
-use super::{Counters, FlowKey, Sink};
+use super::{Clock, Counters, FlowKey, Sink};
 use crate::time::Timestamp;
 
 /// A flow ends when nothing came for this long, in packet time: as conntrack has it (`nf_conntrack_udp_timeout`).
@@ -96,12 +96,11 @@ impl DatagramFlows {
         Some(())
     }
 
-    /// Ends what has been idle for too long at `now`.
-    pub fn expire(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        let before = now.saturating_sub(IDLE);
-        while let Some(slot) = self.table.expired(0, before) {
-            let last = self.table.get(slot).last.at;
-            if last >= before {
+    /// Ends what has been idle for too long.
+    pub fn expire(&mut self, clock: Clock, sink: &mut dyn Sink) {
+        while let Some(slot) = self.table.expired(0, |stamp| clock.is_over(stamp, IDLE)) {
+            let last = clock.since(self.table.get(slot).last.at);
+            if !clock.is_over(last, IDLE) {
                 self.table.move_to(slot, 0, last);
                 continue;
             }

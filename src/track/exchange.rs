@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::event::{Cast, Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
 use super::table::{Slot, Table};
-use super::{Counters, Sink};
+use super::{Clock, Counters, Sink};
 use crate::decode::dns::RecordType;
 use crate::decode::message::{self, Endpoint, Message, PROTOCOLS, ProtocolId, Retry};
 use crate::time::Timestamp;
@@ -163,16 +163,16 @@ impl Exchanges {
         true
     }
 
-    /// Gives up on what has waited too long at `now`.
-    pub fn expire(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+    /// Gives up on what has waited too long.
+    pub fn expire(&mut self, clock: Clock, sink: &mut dyn Sink) {
         for (protocol, table) in (0..).map(ProtocolId).zip(&mut self.tables) {
             let patience = protocol.protocol().patience();
-            while let Some(slot) = table.expired(WAITING, now.saturating_sub(patience)) {
-                let due = table.stamp(slot) + patience;
+            while let Some(slot) = table.expired(WAITING, |stamp| clock.is_over(stamp, patience)) {
+                let due = clock.since(table.stamp(slot)) + patience;
                 unanswered(table, slot, protocol, Missing::TimedOut, due, sink);
                 table.move_to(slot, GIVEN_UP, due);
             }
-            while let Some(slot) = table.expired(GIVEN_UP, now.saturating_sub(LATE_REPLIES)) {
+            while let Some(slot) = table.expired(GIVEN_UP, |stamp| clock.is_over(stamp, LATE_REPLIES)) {
                 table.remove(slot);
             }
         }

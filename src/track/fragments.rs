@@ -6,9 +6,9 @@ use std::mem;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Counters;
 use super::event::Place;
 use super::table::{Slot, Table};
+use super::{Clock, Counters};
 use crate::decode::icmp::{Body, Echo};
 use crate::decode::{self, Fragment, Ip, Network, Packet, Transport};
 use crate::time::Timestamp;
@@ -272,8 +272,8 @@ impl Fragments {
     }
 
     /// The next packet of which pieces were waited for in vain until `now`, as far as it came, if its first piece did.
-    pub fn overdue(&mut self, now: Timestamp, counters: &mut Counters) -> Option<Assembled> {
-        while let Some(slot) = self.table.expired(WAITING, now.saturating_sub(PATIENCE)) {
+    pub fn overdue(&mut self, clock: Clock, counters: &mut Counters) -> Option<Assembled> {
+        while let Some(slot) = self.table.expired(WAITING, |stamp| clock.is_over(stamp, PATIENCE)) {
             counters.incomplete += 1;
             if let Some(part) = self.leave(slot) {
                 return Some(part);

@@ -60,8 +60,9 @@ impl Scene {
     }
 
     fn overdue(&mut self, millis: u64) -> Option<Assembled> {
-        let now = Timestamp::from_nanos(self.now + millis * 1_000_000);
-        self.fragments.overdue(now, &mut self.counters)
+        let mut clock = Clock::default();
+        clock.tick(Timestamp::from_nanos(self.now + millis * 1_000_000));
+        self.fragments.overdue(clock, &mut self.counters)
     }
 }
 

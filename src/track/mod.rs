@@ -10,6 +10,7 @@ pub mod limits;
 pub mod measured;
 pub mod table;
 
+mod clock;
 mod datagram;
 mod exchange;
 mod gaps;
@@ -31,6 +32,7 @@ use crate::decode::message::{self, Endpoint, Message, Role};
 use crate::decode::{Ip, Network, Packet, Transport};
 use crate::time::Timestamp;
 
+use clock::Clock;
 pub use event::Event;
 use event::{Cast, Ends, IcmpError, Nodes, Notice, Place, Seen, What};
 pub use limits::{Counters, Limits, PassedOver};
@@ -116,7 +118,7 @@ struct Flows {
     datagrams: datagram::DatagramFlows,
     fragments: fragments::Fragments,
     counters: Counters,
-    now: Timestamp,
+    clock: Clock,
     next_expiry: Timestamp,
 }
 
@@ -128,7 +130,7 @@ impl Flows {
             datagrams: datagram::DatagramFlows::new(limits.flows),
             fragments: fragments::Fragments::new(limits.fragments),
             counters: Counters::default(),
-            now: Timestamp::ZERO,
+            clock: Clock::default(),
             next_expiry: Timestamp::ZERO,
         }
     }
@@ -175,28 +177,28 @@ impl Flows {
     }
 
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        // Time may step back in a capture; then nothing expires until it has caught up.
-        self.now = self.now.max(now);
-        if self.now < self.next_expiry {
+        let is_set_back = self.clock.tick(now);
+        if self.clock.now < self.next_expiry && !is_set_back {
             return;
         }
-        self.next_expiry = self.now + EXPIRE_EVERY;
-        while let Some(part) = self.fragments.overdue(self.now, &mut self.counters) {
+        self.next_expiry = self.clock.now + EXPIRE_EVERY;
+        while let Some(part) = self.fragments.overdue(self.clock, &mut self.counters) {
             self.follow_assembled(part, sink);
         }
-        self.exchanges.expire(self.now, sink);
-        self.connections.expire(self.now, sink);
-        self.datagrams.expire(self.now, sink);
+        self.exchanges.expire(self.clock, sink);
+        self.connections.expire(self.clock, sink);
+        self.datagrams.expire(self.clock, sink);
     }
 
     fn finish(&mut self, sink: &mut dyn Sink) {
         while let Some(part) = self.fragments.rest(&mut self.counters) {
             self.follow_assembled(part, sink);
         }
-        self.exchanges.expire(self.now, sink);
-        self.exchanges.finish(self.now, sink);
-        self.connections.finish(self.now, sink);
-        self.datagrams.finish(self.now, sink);
+        let now = self.clock.now;
+        self.exchanges.expire(self.clock, sink);
+        self.exchanges.finish(now, sink);
+        self.connections.finish(now, sink);
+        self.datagrams.finish(now, sink);
     }
 
     fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {

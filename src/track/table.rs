@@ -156,9 +156,9 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         (head != NONE).then_some(Slot(head))
     }
 
-    /// The entry that has stood in a list for longest, if it has stood there since before `before`.
-    pub fn expired(&self, list: usize, before: Timestamp) -> Option<Slot> {
-        self.oldest(list).filter(|&slot| self.stamp(slot) < before)
+    /// The entry that has stood in a list for longest, if it has stood there for too long by its stamp.
+    pub fn expired(&self, list: usize, is_over: impl FnOnce(Timestamp) -> bool) -> Option<Slot> {
+        self.oldest(list).filter(|&slot| is_over(self.stamp(slot)))
     }
 
     /// The entries of a list, the one that has stood in it for the shortest time first.
@@ -216,7 +216,10 @@ mod tests {
         assert_eq!((table.oldest(0), table.oldest(1)), (Some(one), Some(three)));
         table.move_to(one, 0, at(4));
         assert_eq!((table.oldest(0), table.stamp(one)), (Some(two), at(4)));
-        assert_eq!((table.expired(0, at(2)), table.expired(0, at(3))), (None, Some(two)));
+        assert_eq!(
+            (table.expired(0, |stamp| stamp < at(2)), table.expired(0, |stamp| stamp < at(3))),
+            (None, Some(two))
+        );
         assert_eq!(table.newest(0).collect::<Vec<_>>(), [one, two]);
         table.remove(two);
         assert_eq!((table.oldest(0), table.find(&2), table.len()), (Some(one), None, 2));

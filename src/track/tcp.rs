@@ -10,7 +10,7 @@ use super::measuring::{self, About, Measuring};
 use super::segment::{Half, Sequel};
 use super::stream::Stream;
 use super::table::{Slot, Table};
-use super::{Counters, FlowKey, Sink};
+use super::{Clock, Counters, FlowKey, Sink};
 use crate::decode::Tcp;
 use crate::decode::message::{self, Endpoint, Message, ProtocolId};
 use crate::time::Timestamp;
@@ -336,15 +336,15 @@ impl Connections {
     }
 
     /// Gives up on handshakes that wait in vain, and forgets what ended a while ago.
-    pub fn expire(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        while let Some(slot) = self.table.expired(OPENING, now.saturating_sub(HANDSHAKE)) {
-            let due = self.table.stamp(slot) + HANDSHAKE;
+    pub fn expire(&mut self, clock: Clock, sink: &mut dyn Sink) {
+        while let Some(slot) = self.table.expired(OPENING, |stamp| clock.is_over(stamp, HANDSHAKE)) {
+            let due = clock.since(self.table.stamp(slot)) + HANDSHAKE;
             let stage = unfinished(self.table.get(slot).phase, Missing::TimedOut);
             self.say(slot, stage, due, sink);
             self.table.move_to(slot, GIVEN_UP, due);
         }
-        while let Some(slot) = self.table.expired(DONE, now.saturating_sub(STRAGGLERS)) {
-            self.forget(slot, now, sink);
+        while let Some(slot) = self.table.expired(DONE, |stamp| clock.is_over(stamp, STRAGGLERS)) {
+            self.forget(slot, clock.now, sink);
         }
     }
 

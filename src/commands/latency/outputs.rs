@@ -1,9 +1,9 @@
 //! The files that `-w` asks for, each in the format that its ending says.
 
 use std::collections::HashSet;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -14,6 +14,7 @@ use super::collector::Gathered;
 use crate::chart::{self, Chart, Curve, Panel};
 use crate::cli;
 use crate::commands::Messages;
+use crate::commands::output::is_full;
 use crate::latency::files::{LogWriter, Unit, write_csv, write_json, write_percentiles};
 use crate::latency::{By, Measure, Order, Series};
 use crate::render::latency::heading;
@@ -97,7 +98,6 @@ impl Outputs {
         let Gathered { table, .. } = &measured.gathered;
         let by = By::from(arguments.table.by);
         let series = table.series(by, arguments.table.sort.into());
-        let failed = |error: io::Error| format!("cannot be written: {error}");
         match format {
             Format::Hgrm => return self.write_hgrm(path, &series, by),
             Format::Hlog => self.create(path, |out| write_hlog(out, measured, &series)).map_err(failed)?,
@@ -155,32 +155,45 @@ impl Outputs {
         let written = self.create(path, |out| write_percentiles(out, &series.counted.times, Unit::Milliseconds));
         written.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => "is there already; --force replaces it".to_owned(),
-            _ => format!("cannot be written: {error}"),
+            _ => failed(error),
         })
     }
 
     fn create(&self, path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let found = path.symlink_metadata().ok();
+        // What is replaced stays until the new one is whole. What is no plain file, as a pipe, is written to as it is.
+        let beside = found.as_ref().filter(|found| self.force && found.is_file()).map(|_| beside(path));
         let mut options = OpenOptions::new();
         options.write(true).mode(MODE);
         // Somebody may have made it since the beginning; that one is not replaced either. Nor is a link followed.
-        if self.force {
-            options.create(true).truncate(true).custom_flags(libc::O_NOFOLLOW)
+        if self.force && found.is_some() && beside.is_none() {
+            options.custom_flags(libc::O_NOFOLLOW)
         } else {
             options.create_new(true)
         };
-        let file = options.open(path)?;
-        if self.force && file.metadata().is_ok_and(|found| found.is_file()) {
-            // One that was there may be open to all.
-            let _ = file.set_permissions(Permissions::from_mode(MODE));
-        }
-        let mut out = BufWriter::new(file);
+        let made = beside.as_deref().unwrap_or(path);
+        let mut out = BufWriter::new(options.open(made)?);
         let written = write(&mut out).and_then(|()| out.flush());
-        // Half a file looks like a whole one. What is no plain file, as a pipe, stays.
-        if written.is_err() && path.symlink_metadata().is_ok_and(|found| found.is_file()) {
-            let _ = fs::remove_file(path);
+        let written = written.and_then(|()| beside.as_ref().map_or(Ok(()), |beside| fs::rename(beside, path)));
+        // Half a file looks like a whole one.
+        if written.is_err() && made.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            let _ = fs::remove_file(made);
         }
         written
     }
+}
+
+fn failed(error: io::Error) -> String {
+    if is_full(&error) {
+        return "the disk is full, and nothing of it was kept; make room, or name a file elsewhere".to_owned();
+    }
+    format!("cannot be written: {error}")
+}
+
+/// Where a file is made that is to replace another one: in its folder, which it may not leave.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
 }
 
 /// What a file is to hold, and whether it can be written.

@@ -1,6 +1,7 @@
 //! The recording beside the log: what is watched is also written, and all that a replay has to know.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileTypeExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -92,10 +93,18 @@ impl Recording {
 impl Watching {
     /// Begins the file, all being there that stands at its beginning.
     pub(super) fn begin_recording(&mut self) -> Result<(), ExitCode> {
-        let begun = self.keeping.recording.as_mut().map_or(Ok(()), Recording::begin);
-        begun.map_err(|error| match error {
+        let Some(recording) = self.keeping.recording.as_mut() else { return Ok(()) };
+        if std::fs::metadata(&recording.name).is_ok_and(|found| found.file_type().is_fifo()) {
+            self.messages.say(&format!("{}: a pipe; it begins as soon as somebody reads it", recording.name));
+        }
+        recording.begin().map_err(|error| match error {
             // As behind `head`, which has seen enough.
             WriteError::ReaderGone => ExitCode::SUCCESS,
+            // As all commands have it.
+            WriteError::Exists { .. } => {
+                self.messages.say(&error.to_string());
+                ExitCode::from(2)
+            }
             error => self.refuse(&error.to_string()),
         })
     }

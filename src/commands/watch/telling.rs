@@ -45,6 +45,11 @@ impl Watching {
             }
             self.output.tell(&told);
         }
+        self.tell_lost();
+    }
+
+    /// Says how many events found no room since it was said last.
+    fn tell_lost(&mut self) {
         let lost = self.shared.lost.load(Ordering::Relaxed);
         if lost > self.lost {
             self.output.lost(lost - self.lost);
@@ -79,6 +84,7 @@ impl Watching {
         while let Some(told) = self.take_next(|joiner, known| joiner.pop_any(known)) {
             self.output.tell(&told);
         }
+        self.tell_lost();
     }
 
     /// Says the names that have come for addresses that were shown.

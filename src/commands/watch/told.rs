@@ -117,6 +117,7 @@ impl Watching {
                 Turn::Went => {
                     let then = match () {
                         () if self.plan.waits || !is_all_gone => "waiting for it".to_owned(),
+                        () if self.probing.is_some() => "the probes end".to_owned(),
                         () if self.plan.is_of_containers() => format!("waiting {} s for it", COMING_BACK.as_secs()),
                         () => "nothing is left to watch".to_owned(),
                     };
