@@ -93,8 +93,7 @@ pub(super) fn to_read<'a>(
 fn open_for_anyone(files: &[PathBuf]) -> bool {
     let open = || keep(&[]).is_ok() && files.iter().all(|file| file.is_file() && File::open(file).is_ok());
     // A thread that ends at once gives it up.
-    let opened = |scope| thread::Builder::new().spawn_scoped(scope, open).ok()?.join().ok();
-    thread::scope(opened).unwrap_or(false)
+    thread::scope(|scope| thread::Builder::new().spawn_scoped(scope, open).ok()?.join().ok()).unwrap_or(false)
 }
 
 /// All files are open, but for that which may be written, and unless they are read `again`.

@@ -92,7 +92,8 @@ impl Pieces {
     /// Takes a piece. True where it was the last that was missing.
     fn add(&mut self, fragment: &Fragment<'_>) -> bool {
         let (start, end) = (fragment.offset, fragment.offset.saturating_add(fragment.len));
-        match if self.spoilt { None } else { self.place(start, end, fragment.more) } {
+        let is_new = if self.spoilt { None } else { self.place(start, end, fragment.more) };
+        match is_new {
             Some(true) => self.keep(fragment),
             Some(false) => {}
             None => {
@@ -261,7 +262,9 @@ impl Fragments {
         let pieces = self.table.get_mut(slot);
         // The memory of the one that was there before.
         let Pieces { mut runs, mut bytes, pieces: mut parts, .. } = mem::take(pieces);
-        (runs.clear(), bytes.clear(), parts.clear());
+        runs.clear();
+        bytes.clear();
+        parts.clear();
         *pieces = Pieces { runs, bytes, pieces: parts, ..Pieces::default() };
         (slot, evicted)
     }
