@@ -42,5 +42,5 @@ echo "| the program | $(awk -v bytes="$(stat -c %s "$work/target/release/bridget
 echo
 echo "Most of the others, in seconds of the processors: $(
   awk '$3 != "bridgetap" { took[$3] += $1 + $2 } END { for (crate in took) print took[crate], crate }' \
-    "$BRIDGETAP_BUILD_LOG" | sort -rn | head -n 12 | awk '{ printf "%s%s %.0f", NR > 1 ? ", " : "", $2, $1 }'
+    "$BRIDGETAP_BUILD_LOG" | sort -rn | head -n 12 | awk '{ printf "%s%s %.0f", (NR > 1 ? ", " : ""), $2, $1 }'
 )."
