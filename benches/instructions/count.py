@@ -65,8 +65,8 @@ def main(program, kept, bless=None):
         old = before.get(name)
         is_near = old is not None and old / BOUND <= counted <= old * BOUND
         is_good &= is_near
-        print(f"| {name} | {old or 'none'} | {counted}{'' if is_near else ' !'} |")
-    if bless == "--bless":
+        print(f"| {name} | {old or 'none'} | {counted}{'' if is_near or bless else ' !'} |")
+    if bless:
         path.write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
     elif not is_good:
         sys.exit(f"Those with ! differ by more than an eighth; if that is meant: {sys.argv[0]} … --bless")

@@ -112,8 +112,8 @@ def main():
     side_by_side.make([(point.capture, lambda part, point=point: [GENERATE, part, *point.arguments]) for point in listed])
     print(side_by_side.machine([]), f"{options.rounds} rounds, load before {os.getloadavg()[0]:.1f}\n", sep="; ")
     measure(options.bridgetap, listed, options.rounds)
-    print(table(listed))
     draw(listed, options.svg)
+    print(f"![What a packet costs](images/{options.svg.name})\n\n{table(listed)}")
 
 
 if __name__ == "__main__":
