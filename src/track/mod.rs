@@ -11,6 +11,7 @@ pub mod table;
 
 mod datagram;
 mod exchange;
+mod flow;
 mod gaps;
 mod lines;
 mod measuring;
@@ -27,11 +28,12 @@ use std::time::Duration;
 
 use crate::decode::icmp::{self, Body, Icmp, Reason};
 use crate::decode::message::{self, Endpoint, Message, Role};
-use crate::decode::{Ip, Network, Packet, Transport};
+use crate::decode::{Ip, Link, Network, Packet, Transport};
 use crate::time::Timestamp;
 
 pub use event::Event;
 use event::{Cast, Ends, IcmpError, Nodes, Notice, Place, Seen, What};
+use flow::{FlowKey, Way};
 pub use limits::{Counters, Limits, PassedOver};
 pub use lines::packet_line;
 
@@ -44,20 +46,6 @@ pub trait Sink {
 impl<F: FnMut(Event<'_>)> Sink for F {
     fn event(&mut self, event: Event<'_>) {
         self(event);
-    }
-}
-
-/// The two ends of a flow in one place, in one order whichever way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FlowKey {
-    place: Place,
-    low: Endpoint,
-    high: Endpoint,
-}
-
-impl FlowKey {
-    fn new(place: Place, a: Endpoint, b: Endpoint) -> Self {
-        Self { place, low: a.min(b), high: a.max(b) }
     }
 }
 
@@ -89,11 +77,19 @@ impl Tracker {
 
     /// Takes a packet. Events that are older than it come first.
     pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        self.tick(packet.at, sink);
         if let Some(tunnel) = &packet.tunnel {
+            self.tick(packet.at, sink);
             self.behind.learn(packet, tunnel, &mut self.flows.counters);
         }
-        self.flows.observe(packet, &mut self.behind.told(sink));
+        // An event is large: it is not handed through where there are no nodes that it could get.
+        if self.behind.is_empty() {
+            self.flows.tick(packet.at, sink);
+            self.flows.observe(packet, sink);
+        } else {
+            let sink = &mut self.behind.told(sink);
+            self.flows.tick(packet.at, sink);
+            self.flows.observe(packet, sink);
+        }
     }
 
     /// It is this late now: gives up on what was not answered in time.
@@ -137,8 +133,8 @@ impl Flows {
         if let Some(message) = message::read(packet) {
             return self.message(packet, message, false, sink);
         }
-        match packet.network {
-            Network::Ip(ip) => self.ip(packet, &ip, sink),
+        match &packet.network {
+            Network::Ip(ip) => self.ip(packet, ip, sink),
             // Malformed ones are counted already.
             Network::Arp(_) => {}
             Network::Other if packet.stop.is_none() => {
@@ -148,12 +144,17 @@ impl Flows {
         }
     }
 
+    #[inline]
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         // Time may step back in a capture; then nothing expires until it has caught up.
         self.now = self.now.max(now);
-        if self.now < self.next_expiry {
-            return;
+        if self.now >= self.next_expiry {
+            self.expire(sink);
         }
+    }
+
+    #[inline(never)]
+    fn expire(&mut self, sink: &mut dyn Sink) {
         self.next_expiry = self.now + EXPIRE_EVERY;
         self.exchanges.expire(self.now, sink);
         self.connections.expire(self.now, sink);
@@ -168,20 +169,15 @@ impl Flows {
     }
 
     fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {
-        let (place, seen) = (place(packet), seen(packet));
-        let (source, destination) = message::ends(ip);
-        let ends = Ends {
-            client: source,
-            server: destination,
-            client_mac: packet.link.source,
-            server_mac: packet.link.destination.filter(|mac| !mac.is_group()),
-        };
-        match ip.transport {
-            Transport::Tcp(tcp) => self.tcp(place, ends, seen, &tcp, sink),
+        match &ip.transport {
+            Transport::Tcp(tcp) => self.tcp(packet, ip, tcp, sink),
             Transport::Udp(udp) => {
-                self.datagrams.datagram(place, ends, seen, udp.payload_len, &mut self.counters, sink);
+                let (source, destination) = message::ends(ip);
+                let way = Way::new(place(packet), source, destination);
+                let bytes = udp.payload_len;
+                self.datagrams.datagram(way, &packet.link, seen(packet), bytes, &mut self.counters, sink);
             }
-            Transport::Icmp(icmp) => self.icmp(packet, ip, &icmp, ends, sink),
+            Transport::Icmp(icmp) => self.icmp(packet, ip, icmp, sink),
             Transport::Fragment => {}
             Transport::Other if packet.stop.is_none() => {
                 self.counters.pass_over(PassedOver::IpProtocol(ip.protocol));
@@ -190,11 +186,16 @@ impl Flows {
         }
     }
 
-    fn tcp(&mut self, place: Place, ends: Ends, seen: Seen, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
+    #[inline]
+    fn tcp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
         let Self { connections, exchanges, counters, .. } = self;
+        let (place, seen) = (place(packet), seen(packet));
+        let source = Endpoint::socket(ip.source, segment.source_port);
+        let destination = Endpoint::socket(ip.destination, segment.destination_port);
+        let way = Way::new(place, source, destination);
+        let Some(carries) = connections.segment(way, &packet.link, seen, segment, counters, sink) else { return };
+        let ends = ends(way, &packet.link);
         let mut unasked = 0;
-        let carries = connections.segment(place, ends, seen, segment, counters, sink);
-        let Some(carries) = carries else { return };
         carries.feed(segment, &mut |message| {
             let carried = carried(message, ends, place, seen, true);
             match message.role {
@@ -231,7 +232,7 @@ impl Flows {
         }
     }
 
-    fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, ends: Ends, sink: &mut dyn Sink) {
+    fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, sink: &mut dyn Sink) {
         let Body::Error(error) = icmp.body else {
             self.counters.pass_over(PassedOver::Icmp(ip.source.is_ipv6(), icmp.kind));
             return;
@@ -242,6 +243,9 @@ impl Flows {
         if said.reason.is_failure() && self.fail(packet, error.quoted, about, said, sink) {
             return;
         }
+        let server_mac = packet.link.destination.filter(|mac| !mac.is_group());
+        let (client, server) = (Endpoint::host(ip.source), Endpoint::host(ip.destination));
+        let ends = Ends { client, server, client_mac: packet.link.source, server_mac };
         let ends = about.map_or(ends, |about| self.ends_of(place, about));
         let (nodes, what) = (Nodes::default(), What::IcmpError { error: said, about });
         sink.event(Event::Notice(Notice { place, nodes, ends, seen, what }));
@@ -333,7 +337,13 @@ fn quoted_ends(about: icmp::Quoted) -> (Endpoint, Endpoint) {
 
 fn flow_key(place: Place, about: icmp::Quoted) -> FlowKey {
     let (source, destination) = quoted_ends(about);
-    FlowKey::new(place, source, destination)
+    Way::new(place, source, destination).key
+}
+
+/// Sender and receiver of a packet, the sender as the client.
+fn ends(way: Way, link: &Link) -> Ends {
+    let server_mac = link.destination.filter(|mac| !mac.is_group());
+    Ends { client: way.from(), server: way.to(), client_mac: link.source, server_mac }
 }
 
 fn place(packet: &Packet<'_>) -> Place {

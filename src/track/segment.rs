@@ -62,7 +62,14 @@ pub(super) enum Sequel {
 impl Half {
     /// Takes a segment of this direction; `other` is the other one, and `round_trip` that of the handshake, where it was
     /// seen.
-    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) -> Sequel {
+    #[inline]
+    pub fn take(
+        &mut self,
+        tcp: &Tcp<'_>,
+        at: Timestamp,
+        other: &Self,
+        round_trip: impl FnOnce() -> Option<Duration>,
+    ) -> Sequel {
         let (next, again) = (self.next, self.direction.retransmissions);
         self.follow(tcp, at, other, round_trip);
         if self.direction.retransmissions != again {
@@ -79,7 +86,8 @@ impl Half {
         self.next
     }
 
-    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) {
+    #[inline]
+    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: impl FnOnce() -> Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
         self.direction.packets += 1;
@@ -96,7 +104,7 @@ impl Half {
                 self.advance(end, tcp.payload_len, at);
             }
             Some(next) if length == 0 => self.acknowledgement(tcp, next, at),
-            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip),
+            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip()),
             Some(next) => {
                 if tcp.sequence != next {
                     self.gaps.open(next, tcp.sequence);
@@ -145,6 +153,7 @@ impl Half {
     }
 
     /// A segment that begins before bytes that were sent already.
+    #[inline(never)]
     fn again(
         &mut self,
         tcp: &Tcp<'_>,
@@ -218,13 +227,13 @@ mod tests {
     impl Pair {
         fn see(&mut self, micros: u64, flags: u8, (sequence, length): (u32, usize)) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, Some(Duration::from_micros(100)));
+            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, || Some(Duration::from_micros(100)));
             self
         }
 
         fn hear(&mut self, micros: u64, acknowledgement: u32) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, None);
+            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, || None);
             self
         }
 
