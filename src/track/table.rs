@@ -147,26 +147,39 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// for the sake of the memory it holds: the caller sets every field. The caller makes room first: see
     /// [`Table::is_full`].
     pub fn insert(&mut self, key: K, list: usize, at: Timestamp) -> Slot {
-        self.insert_hashed(self.hash(&key), key, list, at)
-    }
-
-    /// The same, for a key whose hash is known.
-    pub fn insert_hashed(&mut self, hash: Hashed, key: K, list: usize, at: Timestamp) -> Slot {
+        let hash = self.hash(&key);
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize].key = key;
                 slot
             }
-            None => {
-                let entry = Entry { key, value: V::default(), stamp: at, list: 0, previous: NONE, next: NONE };
-                self.reserve_index();
-                self.entries.push(entry);
-                (self.entries.len() - 1) as u32
-            }
+            None => self.push(key, V::default(), at),
         };
         self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
         self.append(slot, list, at);
         Slot(slot)
+    }
+
+    /// The same with a value that replaces what was there, for a key whose hash is known.
+    pub fn insert_hashed(&mut self, hash: Hashed, key: K, value: V, list: usize, at: Timestamp) -> Slot {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                let entry = &mut self.entries[slot as usize];
+                (entry.key, entry.value) = (key, value);
+                slot
+            }
+            None => self.push(key, value, at),
+        };
+        self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
+        self.append(slot, list, at);
+        Slot(slot)
+    }
+
+    #[inline]
+    fn push(&mut self, key: K, value: V, stamp: Timestamp) -> u32 {
+        self.reserve_index();
+        self.entries.push(Entry { key, value, stamp, list: 0, previous: NONE, next: NONE });
+        (self.entries.len() - 1) as u32
     }
 
     /// Takes an entry out. Its value stays readable until the place is given to another.
