@@ -24,7 +24,8 @@ const UDP: usize = 8;
 const IPV4_WITHOUT_OPTIONS: [u8; 3] = [0x08, 0x00, 0x45];
 
 /// Reads a frame, if it is a usual one.
-#[inline]
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
 pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     if frame.link != LinkType::ETHERNET {
         return None;
@@ -64,7 +65,8 @@ pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     Some(Packet { number, at, wire_len, tap, tunnel: None, link, network, stop: None })
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
 fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     let (h, rest) = bytes.split_first_chunk::<TCP>()?;
     let option_len = (usize::from(h[12] >> 4) * 4).checked_sub(TCP)?;
@@ -83,7 +85,8 @@ fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
 }
 
 /// What may be a tunnel's is left to the lax pass.
-#[inline]
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
 fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
     let (h, rest) = bytes.split_first_chunk::<UDP>()?;
     let payload_len = usize::from(u16::from_be_bytes([h[4], h[5]])).checked_sub(UDP)?;

@@ -131,7 +131,7 @@ impl Flows {
         self.counters.bytes += u64::from(packet.wire_len);
         self.counters.malformed += u64::from(packet.stop.is_some());
         if let Some(message) = message::read(packet) {
-            return self.message(packet, message, false, sink);
+            return self.message(packet, &message, sink);
         }
         match &packet.network {
             Network::Ip(ip) => self.ip(packet, ip, sink),
@@ -197,7 +197,7 @@ impl Flows {
         let ends = ends(way, &packet.link);
         let mut unasked = 0;
         carries.feed(segment, &mut |message| {
-            let carried = carried(message, ends, place, seen, true);
+            let carried = carried(&message, ends, place, seen, true);
             match message.role {
                 Role::Reply => {
                     if !exchanges.reply(&carried, sink) {
@@ -211,7 +211,7 @@ impl Flows {
         self.counters.unasked_replies += unasked;
     }
 
-    fn message(&mut self, packet: &Packet<'_>, message: Message<'_>, over_tcp: bool, sink: &mut dyn Sink) {
+    fn message(&mut self, packet: &Packet<'_>, message: &Message<'_>, sink: &mut dyn Sink) {
         let place = place(packet);
         let ends = Ends {
             client: message.client,
@@ -219,16 +219,16 @@ impl Flows {
             client_mac: packet.link.source,
             server_mac: packet.link.destination,
         };
-        let carried = carried(message, ends, place, seen(packet), over_tcp);
+        let carried = carried(message, ends, place, seen(packet), false);
         match message.role {
             Role::Request => self.exchanges.request(&carried, &mut self.counters, sink),
             Role::Reply => {
                 if !self.exchanges.reply(&carried, sink) {
                     self.counters.unasked_replies += 1;
-                    say(&carried, unasked_reply(&message), sink);
+                    say(&carried, unasked_reply(message), sink);
                 }
             }
-            Role::Notice => say(&carried, notice(&message), sink),
+            Role::Notice => say(&carried, notice(message), sink),
         }
     }
 
@@ -315,7 +315,14 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
 }
 
 /// A message with its ends turned so that the client is first, and the MAC addresses with them.
-fn carried(message: Message<'_>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'_> {
+#[inline]
+fn carried<'a>(
+    message: &'a Message<'a>,
+    ends: Ends,
+    place: Place,
+    seen: Seen,
+    over_tcp: bool,
+) -> exchange::Carried<'a> {
     let cast = ends.server_mac.map(Cast::of);
     let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
     let (client_mac, server_mac) = match message.role {

@@ -226,7 +226,8 @@ impl FileSource {
     }
 
     /// The next packet, where reading it takes nothing but looking at the buffer.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
     fn read_quickly(&mut self) -> Option<Record> {
         if self.head.is_some() || self.done {
             return None;
@@ -285,7 +286,8 @@ impl Source for FileSource {
 }
 
 impl FileSource {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
     fn frame(&self, record: Record) -> Next<'_> {
         let Record { number, at, wire_len, link, tap, lent } = record;
         let frame = Frame { number, at, wire_len, bytes: self.buffer.lent(lent), link, tap };

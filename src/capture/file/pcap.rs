@@ -61,7 +61,8 @@ impl Pcap {
 
     /// The next record, where all of it is in the buffer already and its header is as nearly all are. `None` says nothing:
     /// then [`Pcap::next`] is to be asked.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
     pub(super) fn quick(&self, buffer: &mut Buffer) -> Option<Record> {
         if !self.header_read || self.lengths != Lengths::CapturedFirst {
             return None;
