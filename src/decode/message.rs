@@ -239,8 +239,8 @@ mod tests {
         assert_eq!((PING.protocol().name(), DNS.protocol().name()), ("ping", "dns"));
         let end = |port| Endpoint::socket(IpAddr::from([10, 0, 0, 1]), port);
         for port in [dns::PORT, 40_000] {
-            let claims = |protocol: &&&dyn Protocol| protocol.claims(end(dns::PORT), end(port));
-            let first = PROTOCOLS.iter().find(claims).map(|protocol| protocol.name());
+            let first = PROTOCOLS.iter().find(|protocol| protocol.claims(end(dns::PORT), end(port)));
+            let first = first.map(|protocol| protocol.name());
             assert_eq!(first, Some("dns"), "{port}");
         }
     }
