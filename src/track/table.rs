@@ -30,8 +30,8 @@ pub struct Hashed(u32);
 
 impl Hashed {
     /// As the index wants it, which looks at both ends of 64 bits.
-    const fn spread(self) -> u64 {
-        (self.0 as u64) << 32 | self.0 as u64
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
     }
 }
 
