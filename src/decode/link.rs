@@ -64,7 +64,8 @@ fn ethernet<'a>(bytes: &'a [u8], link: &mut Link, stop: &mut Option<Stop>) -> Op
 }
 
 /// The loopback interface has Ethernet headers without addresses.
-fn present(octets: [u8; 6]) -> Option<MacAddr> {
+#[inline]
+pub(super) fn present(octets: [u8; 6]) -> Option<MacAddr> {
     (octets != [0; 6]).then_some(MacAddr(octets))
 }
 

@@ -168,18 +168,36 @@ impl ProtocolId {
 pub static PROTOCOLS: &[&dyn Protocol] =
     &[&arp::AddressResolution, &icmp::NeighbourDiscovery, &icmp::Ping, &lookup::Dns, &lookup::Mdns, &lookup::Llmnr];
 
+/// Of [`PROTOCOLS`], those that nearly all messages are of.
+const PING: ProtocolId = ProtocolId(2);
+const DNS: ProtocolId = ProtocolId(3);
+
 /// The message that a packet holds, if it is of a protocol that is paired.
+#[inline]
 pub fn read<'a>(packet: &Packet<'a>) -> Option<Message<'a>> {
-    match packet.network {
-        Network::Arp(_) | Network::Ip(Ip { transport: Transport::Icmp(Icmp { .. }), .. }) => first(packet, |_| true),
+    match &packet.network {
+        Network::Ip(Ip { transport: Transport::Icmp(Icmp { body: icmp::Body::Echo(_), .. }), .. }) => {
+            icmp::Ping.read(PING, packet)
+        }
+        Network::Ip(Ip { transport: Transport::Icmp(_), .. }) | Network::Arp(_) => first(packet, |_| true),
         Network::Ip(Ip { source, destination, transport: Transport::Udp(udp), .. }) => {
-            let from = Endpoint::socket(source, udp.source_port);
-            let to = Endpoint::socket(destination, udp.destination_port);
-            first(packet, |protocol| protocol.claims(from, to))
-                .or_else(|| first(packet, |protocol| protocol.recognises(from, to, udp.payload)))
+            read_udp(packet, (*source, *destination), udp)
         }
         _ => None,
     }
+}
+
+fn read_udp<'a>(packet: &Packet<'a>, (source, destination): (IpAddr, IpAddr), udp: &Udp<'a>) -> Option<Message<'a>> {
+    if udp.source_port == dns::PORT || udp.destination_port == dns::PORT {
+        // Nobody claims the port before DNS.
+        if let Some(message) = lookup::Dns.read(DNS, packet) {
+            return Some(message);
+        }
+    }
+    let from = Endpoint::socket(source, udp.source_port);
+    let to = Endpoint::socket(destination, udp.destination_port);
+    first(packet, |protocol| protocol.claims(from, to))
+        .or_else(|| first(packet, |protocol| protocol.recognises(from, to, udp.payload)))
 }
 
 fn first<'a>(packet: &Packet<'a>, applies: impl Fn(&dyn Protocol) -> bool) -> Option<Message<'a>> {
@@ -210,4 +228,20 @@ pub fn ends(ip: &Ip<'_>) -> (Endpoint, Endpoint) {
 pub fn is_to_group(packet: &Packet<'_>, destination: IpAddr) -> bool {
     let broadcast = matches!(destination, IpAddr::V4(v4) if v4.is_broadcast());
     destination.is_multicast() || broadcast || packet.link.destination.is_some_and(MacAddr::is_group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_frequent_protocols_stand_where_they_are_looked_for() {
+        assert_eq!((PING.protocol().name(), DNS.protocol().name()), ("ping", "dns"));
+        let end = |port| Endpoint::socket(IpAddr::from([10, 0, 0, 1]), port);
+        for port in [dns::PORT, 40_000] {
+            let first = PROTOCOLS.iter().find(|protocol| protocol.claims(end(dns::PORT), end(port)));
+            let first = first.map(|protocol| protocol.name());
+            assert_eq!(first, Some("dns"), "{port}");
+        }
+    }
 }

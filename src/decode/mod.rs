@@ -20,6 +20,7 @@ pub mod tunnel;
 pub mod udp;
 
 mod mpls;
+mod usual;
 mod vxlan;
 
 use crate::capture::{Frame, TapId};
@@ -150,11 +151,16 @@ impl std::fmt::Display for Stop {
 }
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].
+#[inline]
 pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
-    read(frame, true)
+    match usual::read(frame) {
+        Some(packet) => packet,
+        None => read(frame, true),
+    }
 }
 
 /// Reads a frame, and what is inside where it is a tunnel's and `opens_tunnels`.
+#[inline(never)]
 fn read<'a>(frame: &Frame<'a>, opens_tunnels: bool) -> Packet<'a> {
     let (link, payload, mut stop) = link::read(frame);
     let network = match (payload, link.ethertype) {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Nodes, Place, Remaining, Seen};
+use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Nodes, Remaining, Seen};
 use super::table::{Slot, Table};
-use super::{Clock, Counters, FlowKey, Sink};
+use super::{Clock, Counters, FlowKey, Sink, Way};
+use crate::decode::Link;
 use crate::time::Timestamp;
 
 /// A flow ends when nothing came for this long, in packet time: as conntrack has it (`nf_conntrack_udp_timeout`).
@@ -40,26 +41,25 @@ impl DatagramFlows {
         Self { table: Table::new(cap) }
     }
 
-    /// A datagram from `ends.client` to `ends.server`.
+    /// A datagram.
     pub fn datagram(
         &mut self,
-        place: Place,
-        ends: Ends,
+        way: Way,
+        link: &Link,
         seen: Seen,
         bytes: usize,
         counters: &mut Counters,
         sink: &mut dyn Sink,
     ) {
-        let key = FlowKey::new(place, ends.client, ends.server);
-        let (slot, began) = match self.table.find(&key) {
+        let (slot, began) = match self.table.find(&way.key) {
             Some(slot) => (slot, false),
-            None => (self.begin(key, ends, seen, counters, sink), true),
+            None => (self.begin(way.key, super::ends(way, link), seen, counters, sink), true),
         };
         let flow = self.table.get_mut(slot);
         flow.last = seen;
-        let from_client = flow.ends.client == ends.client;
+        let from_client = flow.ends.client == way.from();
         if !from_client {
-            flow.ends.server_mac = ends.client_mac;
+            flow.ends.server_mac = link.source;
         }
         let direction = if from_client { &mut flow.there } else { &mut flow.back };
         direction.packets += 1;
@@ -124,7 +124,7 @@ impl DatagramFlows {
 
     fn say(&self, slot: Slot, stage: DatagramStage, known_at: Timestamp, sink: &mut dyn Sink) {
         let Flow { ends, first, last, there, back } = *self.table.get(slot);
-        let (place, nodes) = (self.table.key(slot).place, Nodes::default());
+        let (place, nodes) = (self.table.key(slot).place(), Nodes::default());
         sink.event(Event::Datagrams(Datagrams { place, nodes, ends, stage, first, last, there, back, known_at }));
     }
 }

@@ -68,7 +68,7 @@ enum Kept {
 /// A message with what the packet around it says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carried<'a> {
-    pub message: Message<'a>,
+    pub message: &'a Message<'a>,
     pub ends: Ends,
     pub place: Place,
     pub seen: Seen,
@@ -92,7 +92,7 @@ impl Exchanges {
         let Carried { message, ends, place, seen, .. } = *carried;
         let protocol = message.protocol;
         let Some(table) = self.tables.get_mut(usize::from(protocol.0)) else { return };
-        let key = key(place, &message);
+        let key = key(place, message);
         match table.find(&key) {
             Some(slot) if table.list(slot) == WAITING => {
                 let pending = table.get_mut(slot);
@@ -121,7 +121,7 @@ impl Exchanges {
     pub fn reply(&mut self, carried: &Carried<'_>, sink: &mut dyn Sink) -> bool {
         let outcome = if carried.message.failed { Outcome::Failed(None) } else { Outcome::Answered };
         let Some(table) = self.tables.get_mut(usize::from(carried.message.protocol.0)) else { return false };
-        let exact = key(carried.place, &carried.message);
+        let exact = key(carried.place, carried.message);
         let slot = table.find(&exact).or_else(|| table.find(&Key { server: ANYONE, ..exact }));
         let slot = slot.or_else(|| by_known_bits(table, &exact, carried.message.id_mask));
         let Some(slot) = slot else { return false };
@@ -132,13 +132,9 @@ impl Exchanges {
             server_mac: carried.ends.server_mac.or(pending.ends.server_mac),
             ..pending.ends
         };
-        let exchange = Exchange {
-            reply: Some(carried.seen),
-            ends,
-            late,
-            subject: pending.answered(&carried.message.subject),
-            ..pending.exchange(carried.message.protocol, carried.place, outcome, carried.seen.at)
-        };
+        let mut exchange = pending.exchange(carried.message.protocol, carried.place, outcome, carried.seen.at);
+        (exchange.reply, exchange.ends, exchange.late) = (Some(carried.seen), ends, late);
+        exchange.subject = pending.answered(&carried.message.subject);
         sink.event(Event::Exchange(exchange));
         table.remove(slot);
         true
@@ -255,6 +251,7 @@ impl Pending {
         };
     }
 
+    #[inline]
     fn exchange(&self, protocol: ProtocolId, place: Place, outcome: Outcome, now: Timestamp) -> Exchange<'_> {
         Exchange {
             protocol,

@@ -13,6 +13,7 @@ pub mod table;
 mod clock;
 mod datagram;
 mod exchange;
+mod flow;
 mod gaps;
 mod lines;
 mod measuring;
@@ -29,12 +30,13 @@ use std::time::Duration;
 
 use crate::decode::icmp::{self, Body, Icmp, Reason};
 use crate::decode::message::{self, Endpoint, Message, Role};
-use crate::decode::{Ip, Network, Packet, Transport};
+use crate::decode::{Ip, Link, Network, Packet, Transport};
 use crate::time::Timestamp;
 
 use clock::Clock;
 pub use event::Event;
 use event::{Cast, Ends, IcmpError, Nodes, Notice, Place, Seen, What};
+use flow::{FlowKey, Way};
 pub use limits::{Counters, Limits, PassedOver};
 pub use lines::packet_line;
 
@@ -47,20 +49,6 @@ pub trait Sink {
 impl<F: FnMut(Event<'_>)> Sink for F {
     fn event(&mut self, event: Event<'_>) {
         self(event);
-    }
-}
-
-/// The two ends of a flow in one place, in one order whichever way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FlowKey {
-    place: Place,
-    low: Endpoint,
-    high: Endpoint,
-}
-
-impl FlowKey {
-    fn new(place: Place, a: Endpoint, b: Endpoint) -> Self {
-        Self { place, low: a.min(b), high: a.max(b) }
     }
 }
 
@@ -92,11 +80,19 @@ impl Tracker {
 
     /// Takes a packet. Events that are older than it come first.
     pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        self.tick(packet.at, sink);
         if let Some(tunnel) = &packet.tunnel {
+            self.tick(packet.at, sink);
             self.behind.learn(packet, tunnel, &mut self.flows.counters);
         }
-        self.flows.observe(packet, &mut self.behind.told(sink));
+        // An event is large: it is not handed through where there are no nodes that it could get.
+        if self.behind.is_empty() {
+            self.flows.tick(packet.at, sink);
+            self.flows.observe(packet, sink);
+        } else {
+            let sink = &mut self.behind.told(sink);
+            self.flows.tick(packet.at, sink);
+            self.flows.observe(packet, sink);
+        }
     }
 
     /// It is this late now: gives up on what was not answered in time.
@@ -163,10 +159,10 @@ impl Flows {
     /// Follows a packet that is whole.
     fn follow(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
         if let Some(message) = message::read(packet) {
-            return self.message(packet, message, false, sink);
+            return self.message(packet, &message, sink);
         }
-        match packet.network {
-            Network::Ip(ip) => self.ip(packet, &ip, sink),
+        match &packet.network {
+            Network::Ip(ip) => self.ip(packet, ip, sink),
             // Malformed ones are counted already.
             Network::Arp(_) => {}
             Network::Other if packet.stop.is_none() => {
@@ -176,11 +172,16 @@ impl Flows {
         }
     }
 
+    #[inline]
     fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
         let is_set_back = self.clock.tick(now);
-        if self.clock.now < self.next_expiry && !is_set_back {
-            return;
+        if self.clock.now >= self.next_expiry || is_set_back {
+            self.expire(sink);
         }
+    }
+
+    #[inline(never)]
+    fn expire(&mut self, sink: &mut dyn Sink) {
         self.next_expiry = self.clock.now + EXPIRE_EVERY;
         while let Some(part) = self.fragments.overdue(self.clock, &mut self.counters) {
             self.follow_assembled(part, sink);
@@ -202,20 +203,15 @@ impl Flows {
     }
 
     fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {
-        let (place, seen) = (place(packet), seen(packet));
-        let (source, destination) = message::ends(ip);
-        let ends = Ends {
-            client: source,
-            server: destination,
-            client_mac: packet.link.source,
-            server_mac: packet.link.destination.filter(|mac| !mac.is_group()),
-        };
-        match ip.transport {
-            Transport::Tcp(tcp) => self.tcp(place, ends, seen, &tcp, sink),
+        match &ip.transport {
+            Transport::Tcp(tcp) => self.tcp(packet, ip, tcp, sink),
             Transport::Udp(udp) => {
-                self.datagrams.datagram(place, ends, seen, udp.payload_len, &mut self.counters, sink);
+                let (source, destination) = message::ends(ip);
+                let way = Way::new(place(packet), source, destination);
+                let bytes = udp.payload_len;
+                self.datagrams.datagram(way, &packet.link, seen(packet), bytes, &mut self.counters, sink);
             }
-            Transport::Icmp(icmp) => self.icmp(packet, ip, &icmp, ends, sink),
+            Transport::Icmp(icmp) => self.icmp(packet, ip, icmp, sink),
             Transport::Fragment => {}
             Transport::Other if packet.stop.is_none() => {
                 self.counters.pass_over(PassedOver::IpProtocol(ip.protocol));
@@ -224,13 +220,18 @@ impl Flows {
         }
     }
 
-    fn tcp(&mut self, place: Place, ends: Ends, seen: Seen, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
+    #[inline]
+    fn tcp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
         let Self { connections, exchanges, counters, .. } = self;
+        let (place, seen) = (place(packet), seen(packet));
+        let source = Endpoint::socket(ip.source, segment.source_port);
+        let destination = Endpoint::socket(ip.destination, segment.destination_port);
+        let way = Way::new(place, source, destination);
+        let Some(carries) = connections.segment(way, &packet.link, seen, segment, counters, sink) else { return };
+        let ends = ends(way, &packet.link);
         let mut unasked = 0;
-        let carries = connections.segment(place, ends, seen, segment, counters, sink);
-        let Some(carries) = carries else { return };
         carries.feed(segment, &mut |message| {
-            let carried = carried(message, ends, place, seen, true);
+            let carried = carried(&message, ends, place, seen, true);
             match message.role {
                 Role::Reply => {
                     if !exchanges.reply(&carried, sink) {
@@ -244,7 +245,7 @@ impl Flows {
         self.counters.unasked_replies += unasked;
     }
 
-    fn message(&mut self, packet: &Packet<'_>, message: Message<'_>, over_tcp: bool, sink: &mut dyn Sink) {
+    fn message(&mut self, packet: &Packet<'_>, message: &Message<'_>, sink: &mut dyn Sink) {
         let place = place(packet);
         let ends = Ends {
             client: message.client,
@@ -252,20 +253,20 @@ impl Flows {
             client_mac: packet.link.source,
             server_mac: packet.link.destination,
         };
-        let carried = carried(message, ends, place, seen(packet), over_tcp);
+        let carried = carried(message, ends, place, seen(packet), false);
         match message.role {
             Role::Request => self.exchanges.request(&carried, &mut self.counters, sink),
             Role::Reply => {
                 if !self.exchanges.reply(&carried, sink) {
                     self.counters.unasked_replies += 1;
-                    say(&carried, unasked_reply(&message), sink);
+                    say(&carried, unasked_reply(message), sink);
                 }
             }
-            Role::Notice => say(&carried, notice(&message), sink),
+            Role::Notice => say(&carried, notice(message), sink),
         }
     }
 
-    fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, ends: Ends, sink: &mut dyn Sink) {
+    fn icmp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, icmp: &Icmp<'_>, sink: &mut dyn Sink) {
         let Body::Error(error) = icmp.body else {
             self.counters.pass_over(PassedOver::Icmp(ip.source.is_ipv6(), icmp.kind));
             return;
@@ -276,6 +277,9 @@ impl Flows {
         if said.reason.is_failure() && self.fail(packet, error.quoted, about, said, sink) {
             return;
         }
+        let server_mac = packet.link.destination.filter(|mac| !mac.is_group());
+        let (client, server) = (Endpoint::host(ip.source), Endpoint::host(ip.destination));
+        let ends = Ends { client, server, client_mac: packet.link.source, server_mac };
         let ends = about.map_or(ends, |about| self.ends_of(place, about));
         let (nodes, what) = (Nodes::default(), What::IcmpError { error: said, about });
         sink.event(Event::Notice(Notice { place, nodes, ends, seen, what }));
@@ -345,7 +349,14 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
 }
 
 /// A message with its ends turned so that the client is first, and the MAC addresses with them.
-fn carried(message: Message<'_>, ends: Ends, place: Place, seen: Seen, over_tcp: bool) -> exchange::Carried<'_> {
+#[inline]
+fn carried<'a>(
+    message: &'a Message<'a>,
+    ends: Ends,
+    place: Place,
+    seen: Seen,
+    over_tcp: bool,
+) -> exchange::Carried<'a> {
     let cast = ends.server_mac.map(Cast::of);
     let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
     let (client_mac, server_mac) = match message.role {
@@ -367,7 +378,13 @@ fn quoted_ends(about: icmp::Quoted) -> (Endpoint, Endpoint) {
 
 fn flow_key(place: Place, about: icmp::Quoted) -> FlowKey {
     let (source, destination) = quoted_ends(about);
-    FlowKey::new(place, source, destination)
+    Way::new(place, source, destination).key
+}
+
+/// Sender and receiver of a packet, the sender as the client.
+fn ends(way: Way, link: &Link) -> Ends {
+    let server_mac = link.destination.filter(|mac| !mac.is_group());
+    Ends { client: way.from(), server: way.to(), client_mac: link.source, server_mac }
 }
 
 fn place(packet: &Packet<'_>) -> Place {

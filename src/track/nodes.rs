@@ -44,6 +44,11 @@ impl Behind {
         Self { table: Table::new(cap) }
     }
 
+    /// Whether no node is known.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Learns from a packet that came in a tunnel.
     pub fn learn(&mut self, packet: &Packet<'_>, tunnel: &Tunnel, counters: &mut Counters) {
         let place = super::place(packet);

@@ -20,29 +20,39 @@ const FAST: Duration = Duration::from_millis(20);
 /// What was sent before the first segment that was seen is missing, as far back as this.
 const UNSEEN: u32 = 1 << 24;
 
-/// One direction of a connection, as its sender's segments show it.
+/// One direction of a connection, as its sender's segments show it. There are two in each connection's entry, so that
+/// numbers that may not be known yet share the bits that say so.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Half {
     /// Figures for the log.
     pub direction: Direction,
-    /// The sequence number after the last byte that was sent, once a segment was seen.
-    next: Option<u32>,
     /// When `next` last moved.
     next_at: Timestamp,
+    /// When an acknowledgement was last seen.
+    acknowledged_at: Timestamp,
     /// What was passed over.
     gaps: Gaps,
+    /// The sequence number after the last byte that was sent, once a segment was seen.
+    next: u32,
+    /// The latest acknowledgement, and the highest: the latest may have been overtaken.
+    acknowledged: u32,
+    heard: u32,
+    /// The sequence number after the FIN, once it was seen.
+    fin: u32,
+    window: u16,
     /// How often the latest acknowledgement was repeated.
     repeats: u8,
     /// The latest segment was a keep-alive, which the other side answers by repeating what it has said.
     keeps_alive: bool,
-    window: u16,
-    /// The latest acknowledgement, and the highest: the latest may have been overtaken.
-    acknowledged: Option<u32>,
-    heard: u32,
-    /// When an acknowledgement was last seen.
-    acknowledged_at: Timestamp,
-    /// The sequence number after the FIN, once it was seen.
-    pub fin: Option<u32>,
+    known: Known,
+}
+
+/// Which numbers of a [`Half`] are known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    next: bool,
+    acknowledged: bool,
+    fin: bool,
 }
 
 /// Whether `a` is before `b`, modulo 2^32 (RFC 9293, 3.4).
@@ -70,12 +80,19 @@ pub(super) enum Sequel {
 impl Half {
     /// Takes a segment of this direction; `other` is the other one, and `round_trip` that of the handshake, where it was
     /// seen.
-    pub fn take(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) -> Sequel {
-        let (next, again) = (self.next, self.direction.retransmissions);
+    #[inline]
+    pub fn take(
+        &mut self,
+        tcp: &Tcp<'_>,
+        at: Timestamp,
+        other: &Self,
+        round_trip: impl FnOnce() -> Option<Duration>,
+    ) -> Sequel {
+        let (next, again) = (self.end(), self.direction.retransmissions);
         self.follow(tcp, at, other, round_trip);
         if self.direction.retransmissions != again {
             Sequel::Again
-        } else if self.next != next {
+        } else if self.end() != next {
             Sequel::New
         } else {
             Sequel::Nothing
@@ -83,20 +100,32 @@ impl Half {
     }
 
     /// The sequence number after the last byte that was sent, once a segment was seen.
-    pub const fn end(&self) -> Option<u32> {
-        self.next
+    #[inline]
+    pub fn end(&self) -> Option<u32> {
+        self.known.next.then_some(self.next)
     }
 
-    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: Option<Duration>) {
+    /// The sequence number after the FIN, once it was seen.
+    #[inline]
+    pub fn fin(&self) -> Option<u32> {
+        self.known.fin.then_some(self.fin)
+    }
+
+    fn is_latest_acknowledgement(&self, number: u32) -> bool {
+        self.known.acknowledged && self.acknowledged == number
+    }
+
+    #[inline]
+    fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: impl FnOnce() -> Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
-        self.keeps_alive = self.next.is_some_and(|next| is_keep_alive(tcp, next));
+        self.keeps_alive = self.end().is_some_and(|next| is_keep_alive(tcp, next));
         self.direction.packets += 1;
         self.direction.resets += u32::from(tcp.flags.rst());
         if tcp.window == 0 && !tcp.flags.rst() && !tcp.flags.syn() && !tcp.flags.fin() {
             self.direction.zero_windows += 1;
         }
-        match self.next {
+        match self.end() {
             _ if tcp.flags.rst() => {}
             None => {
                 if !tcp.flags.syn() {
@@ -105,7 +134,7 @@ impl Half {
                 self.advance(end, tcp.payload_len, at);
             }
             Some(next) if length == 0 => self.acknowledgement(tcp, next, at, other),
-            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip),
+            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip()),
             Some(next) => {
                 if tcp.sequence != next {
                     self.gaps.open(next, tcp.sequence);
@@ -114,27 +143,27 @@ impl Half {
             }
         }
         if tcp.flags.fin() {
-            self.fin = Some(end);
+            (self.fin, self.known.fin) = (end, true);
         }
         if tcp.flags.ack() {
-            if self.acknowledged != Some(tcp.acknowledgement) {
+            if !self.is_latest_acknowledgement(tcp.acknowledgement) {
                 self.repeats = 0;
             }
-            if self.acknowledged.is_none() || before(self.heard, tcp.acknowledgement) {
+            if !self.known.acknowledged || before(self.heard, tcp.acknowledgement) {
                 self.heard = tcp.acknowledgement;
             }
-            (self.acknowledged, self.acknowledged_at) = (Some(tcp.acknowledgement), at);
-            self.window = tcp.window;
+            (self.acknowledged, self.acknowledged_at) = (tcp.acknowledgement, at);
+            (self.known.acknowledged, self.window) = (true, tcp.window);
         }
     }
 
     /// Whether this direction's sender has acknowledged `number`.
     pub fn has_acknowledged(&self, number: u32) -> bool {
-        self.acknowledged.is_some() && !before(self.heard, number)
+        self.known.acknowledged && !before(self.heard, number)
     }
 
     fn advance(&mut self, end: u32, bytes: usize, at: Timestamp) {
-        (self.next, self.next_at) = (Some(end), at);
+        (self.next, self.known.next, self.next_at) = (end, true, at);
         self.gaps.follow(end);
         self.direction.bytes += bytes as u64;
     }
@@ -146,7 +175,7 @@ impl Half {
             self.gaps.open(next, tcp.sequence);
             return self.advance(tcp.sequence, 0, at);
         }
-        let same = self.acknowledged == Some(tcp.acknowledgement) && self.window == tcp.window;
+        let same = self.is_latest_acknowledgement(tcp.acknowledgement) && self.window == tcp.window;
         if same && tcp.sequence == next && tcp.window != 0 && !other.keeps_alive {
             self.direction.duplicate_acks += 1;
             self.repeats = self.repeats.saturating_add(1);
@@ -154,6 +183,7 @@ impl Half {
     }
 
     /// A segment that begins before bytes that were sent already.
+    #[inline(never)]
     fn again(
         &mut self,
         tcp: &Tcp<'_>,
@@ -190,7 +220,7 @@ impl Half {
     /// over.
     fn wants(&self, number: u32, passed_over: Timestamp, at: Timestamp) -> bool {
         let said = self.acknowledged_at;
-        self.repeats >= 2 && self.acknowledged == Some(number) && said >= passed_over && at - said < FAST
+        self.repeats >= 2 && self.is_latest_acknowledgement(number) && said >= passed_over && at - said < FAST
     }
 }
 
@@ -226,13 +256,13 @@ mod tests {
     impl Pair {
         fn see(&mut self, micros: u64, flags: u8, (sequence, length): (u32, usize)) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, Some(Duration::from_micros(100)));
+            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, || Some(Duration::from_micros(100)));
             self
         }
 
         fn hear(&mut self, micros: u64, acknowledgement: u32) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, None);
+            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, || None);
             self
         }
 

@@ -24,6 +24,24 @@ impl Slot {
     }
 }
 
+/// The hash of a key, for the table that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hashed(u32);
+
+impl Hashed {
+    /// As the index wants it, which looks at both ends of 64 bits.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
+}
+
+/// What the index holds of an entry: its hash, so that the index grows without looking at the entries.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    hash: Hashed,
+    at: u32,
+}
+
 #[derive(Debug)]
 struct Entry<K, V> {
     key: K,
@@ -45,7 +63,7 @@ struct List {
 pub struct Table<K, V, const LISTS: usize> {
     // Keyed at random, so that nobody can choose addresses and ports that collide.
     hasher: ahash::RandomState,
-    index: HashTable<u32>,
+    index: HashTable<Indexed>,
     entries: Vec<Entry<K, V>>,
     free: Vec<u32>,
     lists: [List; LISTS],
@@ -81,10 +99,23 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         self.len() >= self.cap
     }
 
+    /// The hash of a key, for who asks for it more than once.
+    #[inline]
+    pub fn hash(&self, key: &K) -> Hashed {
+        Hashed(self.hasher.hash_one(key) as u32)
+    }
+
     /// The entry of that key.
+    #[inline]
     pub fn find(&self, key: &K) -> Option<Slot> {
-        let hash = self.hasher.hash_one(key);
-        self.index.find(hash, |&at| self.entries[at as usize].key == *key).map(|&at| Slot(at))
+        self.find_hashed(self.hash(key), key)
+    }
+
+    /// The entry of that key, whose hash is known.
+    #[inline]
+    pub fn find_hashed(&self, hash: Hashed, key: &K) -> Option<Slot> {
+        let is_it = |indexed: &Indexed| indexed.hash == hash && self.entries[indexed.at as usize].key == *key;
+        self.index.find(hash.spread(), is_it).map(|indexed| Slot(indexed.at))
     }
 
     /// The value in that place.
@@ -116,28 +147,45 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// for the sake of the memory it holds: the caller sets every field. The caller makes room first: see
     /// [`Table::is_full`].
     pub fn insert(&mut self, key: K, list: usize, at: Timestamp) -> Slot {
+        let hash = self.hash(&key);
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize].key = key;
                 slot
             }
-            None => {
-                let entry = Entry { key, value: V::default(), stamp: at, list: 0, previous: NONE, next: NONE };
-                self.reserve_index();
-                self.entries.push(entry);
-                (self.entries.len() - 1) as u32
-            }
+            None => self.push(key, V::default(), at),
         };
-        let (hasher, entries) = (&self.hasher, &self.entries);
-        self.index.insert_unique(hasher.hash_one(key), slot, |&at| hasher.hash_one(entries[at as usize].key));
+        self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
         self.append(slot, list, at);
         Slot(slot)
     }
 
+    /// The same with a value that replaces what was there, for a key whose hash is known.
+    pub fn insert_hashed(&mut self, hash: Hashed, key: K, value: V, list: usize, at: Timestamp) -> Slot {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                let entry = &mut self.entries[slot as usize];
+                (entry.key, entry.value) = (key, value);
+                slot
+            }
+            None => self.push(key, value, at),
+        };
+        self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
+        self.append(slot, list, at);
+        Slot(slot)
+    }
+
+    #[inline]
+    fn push(&mut self, key: K, value: V, stamp: Timestamp) -> u32 {
+        self.reserve_index();
+        self.entries.push(Entry { key, value, stamp, list: 0, previous: NONE, next: NONE });
+        (self.entries.len() - 1) as u32
+    }
+
     /// Takes an entry out. Its value stays readable until the place is given to another.
     pub fn remove(&mut self, slot: Slot) {
-        let hash = self.hasher.hash_one(self.entries[slot.0 as usize].key);
-        if let Ok(entry) = self.index.find_entry(hash, |&at| at == slot.0) {
+        let hash = self.hash(&self.entries[slot.0 as usize].key);
+        if let Ok(entry) = self.index.find_entry(hash.spread(), |indexed| indexed.at == slot.0) {
             entry.remove();
             self.unlink(slot.0);
             self.free.push(slot.0);
@@ -171,8 +219,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// Makes the index twice as large as one more entry needs. Removals leave marks in it that fill it up; below half it
     /// is then cleaned where it is, above it would be allocated anew long after the table stopped growing.
     fn reserve_index(&mut self) {
-        let (hasher, entries) = (&self.hasher, &self.entries);
-        self.index.reserve(entries.len() + 2, |&at| hasher.hash_one(entries[at as usize].key));
+        self.index.reserve(self.entries.len() + 2, |indexed| indexed.hash.spread());
     }
 
     fn append(&mut self, slot: u32, list: usize, at: Timestamp) {

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use super::event::{
-    Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Place, Remaining, Seen, Side, Stage,
-};
+use super::event::{Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Remaining, Seen, Side, Stage};
 use super::limits::Limits;
 use super::measuring::{self, About, Measuring};
 use super::segment::{Half, Sequel};
 use super::stream::Stream;
-use super::table::{Slot, Table};
-use super::{Clock, Counters, FlowKey, Sink};
-use crate::decode::Tcp;
+use super::table::{Hashed, Slot, Table};
+use super::{Clock, Counters, FlowKey, Sink, Way};
+use crate::address::MacAddr;
 use crate::decode::message::{self, Endpoint, Message, ProtocolId};
+use crate::decode::{Link, Tcp};
 use crate::time::Timestamp;
 
 /// The list of connections that are open.
@@ -44,7 +43,10 @@ enum Phase {
 
 #[derive(Debug)]
 struct Flow {
-    ends: Ends,
+    /// Whether the client is the low end of the key.
+    client_is_low: bool,
+    client_mac: Option<MacAddr>,
+    server_mac: Option<MacAddr>,
     phase: Phase,
     before_capture: bool,
     /// The sequence number of the SYN: another one is another connection.
@@ -63,7 +65,9 @@ impl Default for Flow {
     fn default() -> Self {
         let seen = Seen::default();
         Self {
-            ends: super::no_ends(),
+            client_is_low: true,
+            client_mac: None,
+            server_mac: None,
             phase: Phase::SynSent,
             before_capture: false,
             initial: None,
@@ -75,6 +79,19 @@ impl Default for Flow {
             closes: None,
             streams: None,
         }
+    }
+}
+
+impl Flow {
+    /// The ends of the connection, which the key has but for their addresses on the link.
+    fn ends(&self, key: &FlowKey) -> Ends {
+        let Self { client_is_low, client_mac, server_mac, .. } = *self;
+        Ends { client: key.end(client_is_low), server: key.end(!client_is_low), client_mac, server_mac }
+    }
+
+    /// Which end a packet is from.
+    fn side(&self, way: Way) -> Side {
+        if self.client_is_low == way.from_low { Side::Client } else { Side::Server }
     }
 }
 
@@ -123,39 +140,42 @@ impl Connections {
         Self { table: Table::new(limits.flows), streams: 0, max_streams: limits.streams, measuring }
     }
 
-    /// A segment from `ends.client` to `ends.server`; says where its bytes go, if its protocol is read.
+    /// A segment; says where its bytes go, if its protocol is read.
+    #[inline]
     pub fn segment(
         &mut self,
-        place: Place,
-        ends: Ends,
+        way: Way,
+        link: &Link,
         seen: Seen,
         tcp: &Tcp<'_>,
         counters: &mut Counters,
         sink: &mut dyn Sink,
     ) -> Option<Carries<'_>> {
-        let key = FlowKey::new(place, ends.client, ends.server);
-        let slot = self.table.find(&key);
-        let slot = slot.filter(|&slot| !self.is_replaced(slot, ends, tcp, seen, sink));
+        let hash = self.table.hash(&way.key);
+        let slot = self.table.find_hashed(hash, &way.key);
+        let slot = slot.filter(|&slot| !self.is_replaced(slot, way, tcp, seen, sink));
         let slot = match slot {
             Some(slot) => slot,
-            None => self.begin(key, ends, seen, tcp, counters, sink),
+            None => self.begin(hash, way, link, seen, tcp, counters, sink),
         };
-        let (from, sequel) = self.take(slot, ends, seen, tcp);
+        let (from, sequel) = self.take(slot, way, link, seen, tcp);
         if self.measuring.is_some() {
             self.measure(slot, (from, sequel), tcp, seen, counters, sink);
         }
         self.advance(slot, from, tcp, seen, sink);
         let flow = self.table.get_mut(slot);
-        flow.streams.as_deref_mut().map(|streams| Carries { streams, from, ends: (ends.client, ends.server) })
+        flow.streams.as_deref_mut().map(|streams| Carries { streams, from, ends: (way.from(), way.to()) })
     }
 
     /// Whether a SYN opens another connection between the ports of one that is known; then that one ends here.
-    fn is_replaced(&mut self, slot: Slot, ends: Ends, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
-        if !tcp.flags.syn() || tcp.flags.ack() {
-            return false;
-        }
+    #[inline]
+    fn is_replaced(&mut self, slot: Slot, way: Way, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
+        tcp.flags.syn() && !tcp.flags.ack() && self.replaces(slot, way, tcp, seen, sink)
+    }
+
+    fn replaces(&mut self, slot: Slot, way: Way, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
         let flow = self.table.get(slot);
-        if flow.initial == Some(tcp.sequence) && flow.ends.client == ends.client && flow.phase != Phase::Done {
+        if flow.initial == Some(tcp.sequence) && flow.side(way) == Side::Client && flow.phase != Phase::Done {
             return false;
         }
         if flow.phase != Phase::Done && self.table.list(slot) != GIVEN_UP {
@@ -169,10 +189,13 @@ impl Connections {
         true
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that is known of the first segment")]
+    #[inline(never)]
     fn begin(
         &mut self,
-        key: FlowKey,
-        ends: Ends,
+        hash: Hashed,
+        way: Way,
+        link: &Link,
         seen: Seen,
         tcp: &Tcp<'_>,
         counters: &mut Counters,
@@ -182,10 +205,13 @@ impl Connections {
             self.make_room(seen.at, counters, sink);
         }
         let (syn, ack) = (tcp.flags.syn(), tcp.flags.ack());
-        let from_server = if syn { ack } else { serves(ends.client, ends.server) };
+        let from_server = if syn { ack } else { serves(way.from(), way.to()) };
+        let ends = super::ends(way, link);
         let ends = if from_server { turned(ends) } else { ends };
         let flow = Flow {
-            ends,
+            client_is_low: way.key.is_to_itself() || way.from_low != from_server,
+            client_mac: ends.client_mac,
+            server_mac: ends.server_mac,
             phase: if syn { Phase::SynSent } else { Phase::Open },
             before_capture: !syn,
             initial: (syn && !ack).then_some(tcp.sequence),
@@ -193,9 +219,7 @@ impl Connections {
             streams: self.open_streams(ends, counters),
             ..Flow::default()
         };
-        let slot = self.table.insert(key, if syn { OPENING } else { LIVE }, seen.at);
-        *self.table.get_mut(slot) = flow;
-        slot
+        self.table.insert_hashed(hash, way.key, flow, if syn { OPENING } else { LIVE }, seen.at)
     }
 
     fn open_streams(&mut self, ends: Ends, counters: &mut Counters) -> Option<Box<Streams>> {
@@ -209,15 +233,17 @@ impl Connections {
     }
 
     /// Counts the segment on its side.
-    fn take(&mut self, slot: Slot, ends: Ends, seen: Seen, tcp: &Tcp<'_>) -> (Side, Sequel) {
+    #[inline]
+    fn take(&mut self, slot: Slot, way: Way, link: &Link, seen: Seen, tcp: &Tcp<'_>) -> (Side, Sequel) {
         let flow = self.table.get_mut(slot);
         flow.last = seen;
-        let round_trip = flow.handshake.halves().map(|(there, back)| there + back);
-        let from = if flow.ends.client == ends.client { Side::Client } else { Side::Server };
+        let handshake = &flow.handshake;
+        let round_trip = || handshake.halves().map(|(there, back)| there + back);
+        let from = if flow.client_is_low == way.from_low { Side::Client } else { Side::Server };
         let (half, other) = match from {
             Side::Client => (&mut flow.client, &flow.server),
             Side::Server => {
-                flow.ends.server_mac = ends.client_mac;
+                flow.server_mac = link.source;
                 (&mut flow.server, &flow.client)
             }
         };
@@ -225,7 +251,7 @@ impl Connections {
         if tcp.flags.fin() {
             flow.closes.get_or_insert(from);
         }
-        if seen.at - self.table.stamp(slot) > MOVE_EVERY {
+        if self.table.stamp(slot) + MOVE_EVERY < seen.at {
             let list = self.table.list(slot);
             self.table.move_to(slot, list, seen.at);
         }
@@ -256,7 +282,6 @@ impl Connections {
     /// Follows what the segment does to the connection.
     fn advance(&mut self, slot: Slot, from: Side, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) {
         let flow = self.table.get_mut(slot);
-        let first = flow.first == seen;
         match flow.phase {
             Phase::Done => {}
             _ if tcp.flags.rst() => {
@@ -264,7 +289,7 @@ impl Connections {
                 self.end(slot, stage, seen.at, sink);
             }
             Phase::Open => {
-                if first && flow.before_capture {
+                if flow.before_capture && flow.first == seen {
                     self.say(slot, Stage::Opened, seen.at, sink);
                 }
                 self.close_if_done(slot, seen.at, sink);
@@ -313,7 +338,9 @@ impl Connections {
     /// Ends the connection if both ends are done and both know it.
     fn close_if_done(&mut self, slot: Slot, at: Timestamp, sink: &mut dyn Sink) {
         let flow = self.table.get(slot);
-        let (Some(client), Some(server), Some(by)) = (flow.client.fin, flow.server.fin, flow.closes) else { return };
+        let (Some(client), Some(server), Some(by)) = (flow.client.fin(), flow.server.fin(), flow.closes) else {
+            return;
+        };
         if flow.server.has_acknowledged(client) && flow.client.has_acknowledged(server) {
             self.end(slot, Stage::Closed { by }, at, sink);
         }
@@ -332,7 +359,7 @@ impl Connections {
 
     /// The ends of a connection, client first.
     pub fn ends(&self, key: &FlowKey) -> Option<Ends> {
-        Some(self.table.get(self.table.find(key)?).ends)
+        Some(self.table.get(self.table.find(key)?).ends(key))
     }
 
     /// Gives up on handshakes that wait in vain, and forgets what ended a while ago.
@@ -360,7 +387,11 @@ impl Connections {
                 self.forget(slot, now, sink);
             }
         }
+        // All was said of the others; only what is measured may still wait.
         for list in [DONE, GIVEN_UP] {
+            if self.measuring.is_none() {
+                break;
+            }
             while let Some(slot) = self.table.oldest(list) {
                 self.forget(slot, now, sink);
             }
@@ -405,11 +436,11 @@ impl Connections {
     }
 
     fn say(&mut self, slot: Slot, stage: Stage, known_at: Timestamp, sink: &mut dyn Sink) {
-        let flow = self.table.get(slot);
+        let (flow, key) = (self.table.get(slot), self.table.key(slot));
         let connection = Connection {
-            place: self.table.key(slot).place,
+            place: key.place(),
             nodes: Nodes::default(),
-            ends: flow.ends,
+            ends: flow.ends(&key),
             stage,
             sequence: flow.initial,
             handshake: flow.handshake,
@@ -429,8 +460,8 @@ impl Connections {
 
 /// Which connection is in that place.
 fn about(table: &Table<FlowKey, Flow, 4>, slot: Slot) -> About {
-    let Flow { ends, initial, .. } = *table.get(slot);
-    About { slot: slot.number(), place: table.key(slot).place, ends, initial }
+    let (flow, key) = (table.get(slot), table.key(slot));
+    About { slot: slot.number(), place: key.place(), ends: flow.ends(&key), initial: flow.initial }
 }
 
 /// Whether a SYN-ACK came after the latest SYN.
@@ -446,7 +477,7 @@ fn reset_stage(flow: &Flow, from: Side) -> Stage {
     match (flow.phase, from) {
         (Phase::SynSent, Side::Server) => Stage::Refused,
         // Many programs end with a reset after both have said that they are done.
-        (Phase::Open, _) if flow.client.fin.is_some() && flow.server.fin.is_some() => {
+        (Phase::Open, _) if flow.client.fin().is_some() && flow.server.fin().is_some() => {
             Stage::Closed { by: flow.closes.unwrap_or(from) }
         }
         _ => Stage::Reset { by: from },

@@ -225,7 +225,22 @@ impl FileSource {
         Ok(())
     }
 
-    #[inline]
+    /// The next packet, where reading it takes nothing but looking at the buffer.
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    fn read_quickly(&mut self) -> Option<Record> {
+        if self.head.is_some() || self.done {
+            return None;
+        }
+        let record = match &mut self.format {
+            Format::Pcap(format) => format.quick(&mut self.buffer)?,
+            Format::Pcapng(format) => format.quick(&mut self.buffer)?,
+        };
+        self.packets += 1;
+        self.last = record.at;
+        Some(Record { number: self.packets, ..record })
+    }
+
     fn read_item(&mut self) -> Result<Item, Error> {
         if self.done {
             return Ok(Item::End);
@@ -259,31 +274,40 @@ impl FileSource {
 impl Source for FileSource {
     #[inline]
     fn next(&mut self) -> Result<Next<'_>, Error> {
+        match self.read_quickly() {
+            Some(record) => Ok(self.frame(record)),
+            None => self.next_item(),
+        }
+    }
+
+    fn tap(&self, id: TapId) -> Option<&Tap> {
+        self.taps.get(id)
+    }
+}
+
+impl FileSource {
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    fn frame(&self, record: Record) -> Next<'_> {
+        let Record { number, at, wire_len, link, tap, lent } = record;
+        let frame = Frame { number, at, wire_len, bytes: self.buffer.lent(lent), link, tap };
+        Next::Frame(frame, self.taps.get(tap).unwrap_or(&taps::UNKNOWN))
+    }
+
+    /// What comes next, whatever it is.
+    #[inline(never)]
+    fn next_item(&mut self) -> Result<Next<'_>, Error> {
         let item = match self.head.take() {
             Some(item) => item,
             None => self.read_item()?,
         };
         Ok(match item {
-            Item::Packet(record) => {
-                let frame = Frame {
-                    number: record.number,
-                    at: record.at,
-                    wire_len: record.wire_len,
-                    bytes: self.buffer.lent(record.lent),
-                    link: record.link,
-                    tap: record.tap,
-                };
-                Next::Frame(frame, self.taps.get(record.tap).unwrap_or(&taps::UNKNOWN))
-            }
+            Item::Packet(record) => self.frame(record),
             Item::Names(names) => Next::Names(NameBlock { tap: self.taps.first(), ..names }),
             Item::Until(at) => Next::Idle(at),
             Item::Idle => Next::Idle(self.last),
             Item::End => Next::End,
         })
-    }
-
-    fn tap(&self, id: TapId) -> Option<&Tap> {
-        self.taps.get(id)
     }
 }
 

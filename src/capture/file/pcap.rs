@@ -59,6 +59,28 @@ impl Pcap {
         }
     }
 
+    /// The next record, where all of it is in the buffer already and its header is as nearly all are. `None` says nothing:
+    /// then [`Pcap::next`] is to be asked.
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    pub(super) fn quick(&self, buffer: &mut Buffer) -> Option<Record> {
+        if !self.header_read || self.lengths != Lengths::CapturedFirst {
+            return None;
+        }
+        let bytes = buffer.available();
+        let header = bytes.first_chunk::<16>()?;
+        let word = |at: usize| self.endian.u32(header, at);
+        let (captured, wire_len) = (word(8), word(12));
+        let length = self.record_header + captured as usize;
+        if captured > MAX_PACKET || bytes.len() < length {
+            return None;
+        }
+        let at = Timestamp::from_parts(u64::from(word(0)), u64::from(word(4)) * self.nanos_per_unit);
+        buffer.set_mark();
+        let lent = buffer.consume(length, self.record_header..length);
+        Some(Record { number: 0, at, wire_len: wire_len.max(captured), link: self.link, tap: self.tap, lent })
+    }
+
     pub(super) fn next(&mut self, buffer: &mut Buffer, taps: &mut Taps) -> Result<Item, Fault> {
         if !self.header_read {
             self.read_header(buffer, taps)?;

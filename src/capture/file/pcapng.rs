@@ -64,10 +64,40 @@ struct Found {
     data: usize,
 }
 
+impl Found {
+    /// The packet of a block of that length, which is passed over.
+    #[inline]
+    fn record(self, buffer: &mut Buffer, whole: usize) -> Record {
+        let Self { link, tap, at, wire_len, captured, data } = self;
+        let lent = buffer.consume(whole, data..data + captured as usize);
+        Record { number: 0, at, wire_len: wire_len.max(captured), link, tap, lent }
+    }
+}
+
 impl Pcapng {
     pub(super) fn new() -> Self {
         let (endian, last) = (Endian::Little, Timestamp::ZERO);
         Self { endian, interfaces: Vec::new(), described: 0, beyond: None, last }
+    }
+
+    /// The next packet, where it is an enhanced packet block that lies whole in the buffer with nothing amiss. `None` says
+    /// nothing: then [`Pcapng::next`] is to be asked.
+    #[inline]
+    pub(super) fn quick(&mut self, buffer: &mut Buffer) -> Option<Record> {
+        let bytes = buffer.available();
+        let (kind, claimed) = (self.endian.u32(bytes, 0), self.endian.u32(bytes, 4));
+        if kind != ENHANCED || claimed > MAX_BLOCK || claimed < fixed_part(ENHANCED) {
+            return None;
+        }
+        let whole = (claimed as usize).next_multiple_of(4);
+        let (block, trailer) = bytes.get(..whole)?.split_last_chunk::<TRAILER>()?;
+        if self.endian.u32(trailer, 0) != claimed {
+            return None;
+        }
+        let found = self.enhanced(Block { bytes: block, endian: self.endian }, self.endian.u32(block, 8)).ok()?;
+        buffer.set_mark();
+        self.last = found.at;
+        Some(found.record(buffer, whole))
     }
 
     pub(super) fn next(&mut self, buffer: &mut Buffer, taps: &mut Taps) -> Result<Item, Fault> {
@@ -145,14 +175,7 @@ impl Pcapng {
             }
         };
         self.last = found.at;
-        Ok(Some(Item::Packet(Record {
-            number: 0,
-            at: found.at,
-            wire_len: found.wire_len.max(found.captured),
-            link: found.link,
-            tap: found.tap,
-            lent: buffer.consume(whole, found.data..found.data + found.captured as usize),
-        })))
+        Ok(Some(Item::Packet(found.record(buffer, whole))))
     }
 
     /// Passes over a block that does not matter, however long it is, without keeping it.

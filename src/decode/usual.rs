@@ -1,0 +1,202 @@
+//! The frames that nearly all are: Ethernet, IPv4 without options that is no fragment, and TCP, UDP or ICMP in it, with
+//! nothing cut and nothing amiss.
+//!
+//! What is read here is what the lax pass reads, in a third of its instructions: every length is looked at once, and
+//! nothing is put together that is taken apart again. Whatever is the least unusual is left to the lax pass. Tests
+//! compare both.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::link::present;
+use super::tcp::Flags;
+use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, icmp, ip, vxlan};
+use crate::capture::{Frame, LinkType};
+
+/// Octets of an Ethernet header without tags.
+const ETHERNET: usize = 14;
+/// Octets of an IPv4 header without options.
+const IPV4: usize = 20;
+/// Octets of a TCP header without options.
+const TCP: usize = 20;
+/// Octets of the headers of UDP and ICMP.
+const UDP: usize = 8;
+/// The EtherType of IPv4, and the version and header length of IPv4 without options.
+const IPV4_WITHOUT_OPTIONS: [u8; 3] = [0x08, 0x00, 0x45];
+
+/// Reads a frame, if it is a usual one.
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
+    if frame.link != LinkType::ETHERNET {
+        return None;
+    }
+    let (h, rest) = frame.bytes.split_first_chunk::<{ ETHERNET + IPV4 }>()?;
+    if [h[12], h[13], h[14]] != IPV4_WITHOUT_OPTIONS {
+        return None;
+    }
+    let fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff;
+    let payload_len = usize::from(u16::from_be_bytes([h[16], h[17]])).checked_sub(IPV4)?;
+    let payload = rest.get(..payload_len)?;
+    if fragment != 0 {
+        return None;
+    }
+    let transport = match h[23] {
+        ip::TCP => Transport::Tcp(tcp(payload)?),
+        ip::UDP => Transport::Udp(udp(payload)?),
+        ip::ICMP if payload_len >= UDP => Transport::Icmp(icmp::read_v4(payload, payload_len, &mut None)?),
+        _ => return None,
+    };
+    let link = Link {
+        destination: present([h[0], h[1], h[2], h[3], h[4], h[5]]),
+        source: present([h[6], h[7], h[8], h[9], h[10], h[11]]),
+        ethertype: super::link::ETHERTYPE_IPV4,
+        ..Link::default()
+    };
+    let network = Network::Ip(Ip {
+        source: IpAddr::V4(Ipv4Addr::new(h[26], h[27], h[28], h[29])),
+        destination: IpAddr::V4(Ipv4Addr::new(h[30], h[31], h[32], h[33])),
+        hop_limit: h[22],
+        protocol: h[23],
+        fragment: None,
+        payload_len,
+        transport,
+    });
+    let Frame { number, at, wire_len, tap, .. } = *frame;
+    Some(Packet { number, at, wire_len, tap, tunnel: None, link, network, stop: None })
+}
+
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
+    let (h, rest) = bytes.split_first_chunk::<TCP>()?;
+    let option_len = (usize::from(h[12] >> 4) * 4).checked_sub(TCP)?;
+    let (option_bytes, payload) = rest.split_at_checked(option_len)?;
+    Some(Tcp {
+        source_port: u16::from_be_bytes([h[0], h[1]]),
+        destination_port: u16::from_be_bytes([h[2], h[3]]),
+        sequence: u32::from_be_bytes([h[4], h[5], h[6], h[7]]),
+        acknowledgement: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
+        flags: Flags(h[13]),
+        window: u16::from_be_bytes([h[14], h[15]]),
+        option_bytes,
+        payload_len: payload.len(),
+        payload,
+    })
+}
+
+/// What may be a tunnel's is left to the lax pass.
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
+    let (h, rest) = bytes.split_first_chunk::<UDP>()?;
+    let payload_len = usize::from(u16::from_be_bytes([h[4], h[5]])).checked_sub(UDP)?;
+    let udp = Udp {
+        source_port: u16::from_be_bytes([h[0], h[1]]),
+        destination_port: u16::from_be_bytes([h[2], h[3]]),
+        payload_len,
+        payload: rest.get(..payload_len)?,
+    };
+    (!vxlan::may_be(&udp)).then_some(udp)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{ethernet, vxlan};
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// What the lax pass reads, and what is read here, in words.
+    fn both(bytes: &[u8], missing: u32) -> (String, Option<String>) {
+        let mut frame = ethernet(bytes, 7, Timestamp::from_nanos(5));
+        frame.wire_len += missing;
+        (format!("{:?}", super::super::read(&frame, true)), read(&frame).map(|packet| format!("{packet:?}")))
+    }
+
+    fn agrees(bytes: &[u8], missing: u32) -> bool {
+        let (lax, usual) = both(bytes, missing);
+        usual.is_none_or(|usual| usual == lax)
+    }
+
+    fn frames() -> Vec<Vec<u8>> {
+        let builder = || {
+            etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv4(
+                [172, 18, 0, 3],
+                [172, 18, 0, 2],
+                64,
+            )
+        };
+        let mut frames = vec![Vec::new(); 5];
+        builder().udp(40_000, 9999).write(&mut frames[0], b"hello").unwrap();
+        let syn = builder().tcp(40_000, 80, 7, 1000).syn().options_raw(&[2, 4, 5, 0xb4]).unwrap();
+        syn.write(&mut frames[1], &[]).unwrap();
+        builder().tcp(40_000, 80, 7, 1000).ack(9).write(&mut frames[2], b"GET /").unwrap();
+        builder().icmpv4_echo_request(1, 2).write(&mut frames[3], &[0; 56]).unwrap();
+        let quoted = frames[0][14..].to_vec();
+        builder().icmpv4_raw(3, 3, [0; 4]).write(&mut frames[4], &quoted).unwrap();
+        frames
+    }
+
+    #[test]
+    fn usual_frames_are_read_here_as_the_lax_pass_reads_them() {
+        for bytes in frames() {
+            let (lax, usual) = both(&bytes, 0);
+            assert_eq!(usual, Some(lax));
+            // Ethernet pads short frames.
+            let (lax, usual) = both(&[&bytes[..], &[0; 6]].concat(), 0);
+            assert_eq!(usual, Some(lax));
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_value_of_every_octet_are_read_alike() {
+        for mut bytes in frames() {
+            for cut in 0..bytes.len() {
+                assert!(agrees(&bytes[..cut], (bytes.len() - cut) as u32), "{cut}");
+                assert!(agrees(&bytes[..cut], 0), "{cut}");
+            }
+            for at in 0..bytes.len().min(80) {
+                let octet = bytes[at];
+                for value in 0..=255 {
+                    bytes[at] = value;
+                    assert!(agrees(&bytes, 0) && agrees(&bytes, 9), "{value} at {at}");
+                }
+                bytes[at] = octet;
+            }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_opened_by_the_lax_pass() {
+        let bytes = vxlan(4789, 7, &frames()[0]);
+        let (lax, usual) = both(&bytes, 0);
+        assert!(lax.contains("Vni(7)") && usual.is_none(), "{lax}");
+    }
+
+    proptest! {
+        #[test]
+        fn random_octets_behind_a_usual_header_are_read_alike(
+            number in 0_usize..5,
+            changes in prop::collection::vec((12_usize..80, any::<u8>()), 0..4),
+            tail in prop::collection::vec(any::<u8>(), 0..80),
+            missing in 0_u32..3,
+        ) {
+            let mut bytes = frames().swap_remove(number);
+            bytes.extend(tail);
+            for (at, value) in changes {
+                if let Some(octet) = bytes.get_mut(at) {
+                    *octet = value;
+                }
+            }
+            prop_assert!(agrees(&bytes, missing));
+        }
+
+        #[test]
+        fn random_octets_are_read_alike(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            prop_assert!(agrees(&bytes, 0));
+            let usual = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45][..], &bytes].concat();
+            prop_assert!(agrees(&usual, 0));
+        }
+    }
+}
