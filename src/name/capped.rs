@@ -21,7 +21,12 @@ pub(crate) struct Capped<K, V> {
 impl<K: Clone + Eq + Hash, V: Default> Capped<K, V> {
     /// An empty map; `cap` is at least one.
     pub fn new(cap: usize) -> Self {
-        Self { entries: HashMap::with_hasher(RandomState::new()), order: VecDeque::new(), cap: cap.max(1), forgotten: 0 }
+        Self {
+            entries: HashMap::with_hasher(RandomState::new()),
+            order: VecDeque::new(),
+            cap: cap.max(1),
+            forgotten: 0,
+        }
     }
 
     /// The value of that key; an empty one where there was none.

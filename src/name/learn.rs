@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::known::{KnownEnd, Title, Who};
-use super::{Namer, Naming, Party, alias, called, client, names, source};
+use super::{Namer, Naming, Party, called, client, names, source};
 use crate::address::{self, MacAddr};
 use crate::decode::message::Endpoint;
 use crate::docker::{Container, Network};
@@ -105,13 +105,12 @@ impl Namer {
         at: Timestamp,
     ) -> Party<'a> {
         let container = known.container.as_ref();
-        let asked_as = by.and_then(|by| {
-            self.asked.get_of(&by.client, end.address, container.map(|container| &container.id), at)
-        });
+        let asked_as =
+            by.and_then(|by| self.asked.get_of(&by.client, end.address, container.map(|container| &container.id), at));
         let name = match (&known.title, container) {
             (Title::Name(name), _) => name,
             (Title::Alias, Some(container)) => {
-                alias(container, known.network.as_ref(), by.and_then(|by| by.container.as_ref()), asked_as)
+                called::called_by(by.and_then(|by| by.container.as_ref()), container, known.network.as_ref(), asked_as)
             }
             (Title::Address(text), _) => asked_as.or_else(|| self.learned(end.address)).unwrap_or(text),
             (Title::Alias | Title::Open, _) => asked_as.unwrap_or_default(),

@@ -300,38 +300,6 @@ impl Namer {
         (!is_plain).then_some(name)
     }
 
-    /// The ends of an event that spoke on a Docker network without being known there: their names may come.
-    pub fn strangers(&self, event: &Event<'_>) -> [Option<Stranger>; 2] {
-        let (speakers, place, at) = strangers::speakers(event);
-        let view = self.view(place, at);
-        speakers.map(|speaker| {
-            let strangers::Speaker { end, mac } = speaker?;
-            let network = view.names.unknown_on(end.address, mac, view.spot, at)?;
-            let mac = mac.filter(|_| names::has_no_owner(end.address));
-            let previous = view.find(end, None).container.map(|container| container.id.clone());
-            Some(Stranger { network: network.id.clone(), address: end.address, mac, previous })
-        })
-    }
-
-    /// Who a stranger on a tap of the same source as `tap` turned out to be at `at`.
-    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
-        let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
-        let network = names.directory()?.network(&stranger.network)?;
-        let view = View {
-            names,
-            spot: Spot { network: Some(network), inside: None, may_be_lo: false, in_tunnel: false },
-            source: source(tap),
-            at,
-        };
-        if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
-            return None;
-        }
-        let found = view.find(Endpoint::host(stranger.address), stranger.mac);
-        let container_id = found.container?.id.0.to_string();
-        let name = self.call(view, &found, None).name.into_owned();
-        Some(Introduction { address: stranger.address, network: network.name.clone(), name, container_id })
-    }
-
     fn view(&self, place: Place, at: Timestamp) -> View<'_> {
         let source = source(place.tap);
         let names = self.sources.get(&source).unwrap_or(&self.nothing);
@@ -387,7 +355,7 @@ impl Namer {
             Naming::Fqdn => called::fqdn(container, network),
             Naming::Alias => {
                 let by = by.and_then(|by| by.container);
-                Cow::Borrowed(alias(container, network, by, asked_as))
+                Cow::Borrowed(called::called_by(by, container, network, asked_as))
             }
         }
     }
@@ -418,23 +386,13 @@ fn spelled(lookup: &Lookup<'_>, holder: &Found<'_>) -> String {
     called::spelled(&lookup.question().to_string(), holder.container.map(Arc::as_ref), holder.network)
 }
 
-/// What a container is called by `by`.
-fn alias<'a>(
-    container: &'a Arc<Container>,
-    network: Option<&'a Arc<Network>>,
-    by: Option<&'a Arc<Container>>,
-    asked_as: Option<&'a str>,
-) -> &'a str {
-    let link = || called::link(by?, container);
-    let alias = || called::alias(container, network.map(|network| &network.id));
-    asked_as.or_else(link).or_else(alias).unwrap_or(&container.name)
-}
-
 /// The number of the source that a tap is of; live taps are all of one.
 const fn source(tap: TapId) -> u32 {
     tap.0 / MAX_TAPS
 }
 
+#[cfg(test)]
+mod known_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

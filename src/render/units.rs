@@ -17,8 +17,10 @@ pub struct Took(pub Duration);
 impl Took {
     /// Appends what `Display` writes.
     pub fn push(self, out: &mut String) {
-        let micros = u64::from((self.0.subsec_nanos() + 500) / 1000).saturating_add(self.0.as_secs().saturating_mul(MICROS));
-        let (thousandths, unit) = if micros < MICROS { (micros, " ms") } else { (micros.saturating_add(500) / 1000, " s") };
+        let micros =
+            u64::from((self.0.subsec_nanos() + 500) / 1000).saturating_add(self.0.as_secs().saturating_mul(MICROS));
+        let (thousandths, unit) =
+            if micros < MICROS { (micros, " ms") } else { (micros.saturating_add(500) / 1000, " s") };
         digits::push(out, thousandths / 1000);
         out.push('.');
         digits::push_last(out, (thousandths % 1000) as u32, 3);
@@ -225,10 +227,13 @@ mod tests {
 
     #[test]
     fn plain_text_is_as_wide_as_the_tables_say() {
-        for text in ["", "web → db", "größe → 数据库", "e\u{301}", "→← ~", "→", "0123456 → 0123456789 ←", "→数", "a\u{7f}"] {
+        for text in
+            ["", "web → db", "größe → 数据库", "e\u{301}", "→← ~", "→", "0123456 → 0123456789 ←", "→数", "a\u{7f}"]
+        {
             assert_eq!(columns(text), UnicodeWidthStr::width(text), "{text}");
         }
-        let plain = [("web → db", Some(8)), ("→←", Some(2)), ("größe", None), ("→ü", None), ("→\n", None), ("", Some(0))];
+        let plain =
+            [("web → db", Some(8)), ("→←", Some(2)), ("größe", None), ("→ü", None), ("→\n", None), ("", Some(0))];
         assert_eq!(plain.map(|(text, _)| plain_columns(text)), plain.map(|(_, columns)| columns));
     }
 

@@ -9,7 +9,6 @@ use super::units::{Count, Seconds};
 use crate::decode::icmp::Quoted;
 use crate::decode::message::Endpoint;
 use crate::decode::{describe, dns, ip};
-use crate::{address, digits};
 use crate::join::Told;
 use crate::name::Namer;
 use crate::time::Timestamp;
@@ -17,6 +16,7 @@ use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
     Outcome, Place, Remaining, Stage, Subject, What,
 };
+use crate::{address, digits};
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
 pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
