@@ -2,7 +2,7 @@
 
 use super::tests::*;
 use crate::docker::ContainerId;
-use crate::track::event::Exchange;
+use crate::track::event::{Event, Exchange};
 use super::*;
 
 const ADDRESSES: [&str; 18] = [

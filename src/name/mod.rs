@@ -36,7 +36,7 @@ use crate::decode::ip;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Container, ContainerId, Directory, Network, Protocol};
 use crate::time::Timestamp;
-use crate::track::event::{Ends, Event, Lookup, Place, Subject};
+use crate::track::event::{Ends, Lookup, Place};
 use asked::{AskedNames, Client};
 use known::KnownEnds;
 use names::{Names, Spot};

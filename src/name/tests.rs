@@ -3,7 +3,7 @@ use crate::capture::LinkType;
 use crate::decode::dns::RecordType;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::docker::read_snapshot;
-use crate::track::event::{Exchange, Nodes, Outcome, Seen};
+use crate::track::event::{Event, Exchange, Nodes, Outcome, Seen, Subject};
 
 const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","host_addresses":["10.88.0.1","172.17.0.1"],
  "networks":[{"id":"aa","name":"my_bridge","driver":"bridge","interface":"br-aa","subnets":["172.18.0.0/16"],
