@@ -41,28 +41,28 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// Whether a text is of ASCII that prints, and nothing else: each byte is a column, and nothing is to be escaped.
 pub fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let Some(last) = bytes.last_chunk::<8>() else { return bytes.iter().all(prints) };
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.iter().all(|&byte| prints(byte)) };
     // The last eight may be looked at twice.
-    bytes.as_chunks().0.iter().all(print) && print(last)
+    bytes.as_chunks().0.iter().all(|&eight| all_print(eight)) && all_print(*last)
 }
 
 /// How many bytes there are before the first that is no ASCII that prints.
 pub fn plain_prefix(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let whole = bytes.as_chunks().0.iter().take_while(|eight| print(eight)).count() * 8;
-    whole + bytes.get(whole..).unwrap_or_default().iter().take_while(|byte| prints(byte)).count()
+    let whole = bytes.as_chunks().0.iter().take_while(|&&eight| all_print(eight)).count() * 8;
+    whole + bytes.get(whole..).unwrap_or_default().iter().take_while(|&&byte| prints(byte)).count()
 }
 
-const fn prints(byte: &u8) -> bool {
+const fn prints(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
 /// Whether eight bytes are all ASCII that prints: the top bit of each of three numbers tells of a byte that is not ASCII,
 /// of DEL, and of a byte below the space. A borrow or carry from one byte to the next comes only from one that does not
 /// print.
-const fn print(bytes: &[u8; 8]) -> bool {
+const fn all_print(bytes: [u8; 8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let eight = u64::from_le_bytes(*bytes);
+    let eight = u64::from_le_bytes(bytes);
     let wrong = eight | eight.wrapping_add(EACH) | eight.wrapping_sub(EACH * 0x20);
     wrong & (EACH * 0x80) == 0
 }

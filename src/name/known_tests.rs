@@ -1,9 +1,9 @@
 //! That looking ends up before they are named changes no name.
 
 use super::tests::*;
+use super::*;
 use crate::docker::ContainerId;
 use crate::track::event::{Event, Exchange};
-use super::*;
 
 const ADDRESSES: [&str; 18] = [
     "172.18.0.1",
