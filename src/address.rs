@@ -1,24 +1,34 @@
 //! Addresses of the link layer. Those of the network layer are the standard library's.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
-/// An address as text, the same as its `Display` gives; for IPv4 without the formatting machinery, since lines of the log
-/// are mostly addresses.
+use crate::digits;
+
+/// An address as text, the same as its `Display` gives.
 pub fn text(address: IpAddr) -> String {
-    let IpAddr::V4(v4) = address else { return address.to_string() };
     let mut text = String::with_capacity(15);
+    push(&mut text, address);
+    text
+}
+
+/// Appends an address as its `Display` has it; for IPv4 without the formatting machinery, since lines of the log are
+/// mostly addresses.
+pub fn push(out: &mut String, address: IpAddr) {
+    let v4 = match address {
+        IpAddr::V4(v4) => v4,
+        IpAddr::V6(v6) => {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{v6}");
+            return;
+        }
+    };
     for (place, octet) in v4.octets().into_iter().enumerate() {
         if place > 0 {
-            text.push('.');
+            out.push('.');
         }
-        for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
-            if octet >= least {
-                text.push(char::from(b'0' + octet / unit % 10));
-            }
-        }
+        digits::push(out, octet);
     }
-    text
 }
 
 /// A 48-bit IEEE 802 address.
@@ -49,8 +59,13 @@ impl MacAddr {
     }
 }
 
-impl fmt::Display for MacAddr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl MacAddr {
+    /// Appends it as its `Display` has it.
+    pub fn push(self, out: &mut String) {
+        out.push_str(std::str::from_utf8(&self.digits()).unwrap_or_default());
+    }
+
+    fn digits(self) -> [u8; 17] {
         let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
         let mut text = [b':'; 17];
         for (pair, octet) in text.chunks_mut(3).zip(self.0) {
@@ -58,7 +73,13 @@ impl fmt::Display for MacAddr {
                 (*high, *low) = (digit(octet >> 4), digit(octet & 0xf));
             }
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

@@ -38,8 +38,33 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+/// Whether a text is of ASCII that prints, and nothing else: each byte is a column, and nothing is to be escaped.
+pub fn is_plain(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.iter().all(|&byte| prints(byte)) };
+    // The last eight may be looked at twice.
+    bytes.as_chunks().0.iter().all(|&eight| all_print(eight)) && all_print(*last)
+}
+
+/// How many bytes there are before the first that is no ASCII that prints.
+pub fn plain_prefix(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let whole = bytes.as_chunks().0.iter().take_while(|&&eight| all_print(eight)).count() * 8;
+    whole + bytes.get(whole..).unwrap_or_default().iter().take_while(|&&byte| prints(byte)).count()
+}
+
+const fn prints(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
+/// Whether eight bytes are all ASCII that prints: the top bit of each of three numbers tells of a byte that is not ASCII,
+/// of DEL, and of a byte below the space. A borrow or carry from one byte to the next comes only from one that does not
+/// print.
+const fn all_print(bytes: [u8; 8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let eight = u64::from_le_bytes(bytes);
+    let wrong = eight | eight.wrapping_add(EACH) | eight.wrapping_sub(EACH * 0x20);
+    wrong & (EACH * 0x80) == 0
 }
 
 /// Writes JSON on one line, with everything in its strings escaped that does not print as itself: a terminal may show
@@ -111,6 +136,21 @@ mod tests {
         }
         for hostile in ['\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{3164}', '\u{e0041}', '\u{fffb}'] {
             assert!(is_hostile(hostile), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn what_prints_is_told_in_every_place() {
+        for byte in 0..=127_u8 {
+            for (before, after) in [(0, 0), (3, 0), (7, 2), (8, 8), (12, 1), (1, 30)] {
+                let text = format!("{}{}{}", "~".repeat(before), char::from(byte), " ".repeat(after));
+                let plain = matches!(byte, b' '..=b'~');
+                assert_eq!(is_plain(&text), plain, "{text:?}");
+                assert_eq!(plain_prefix(&text), if plain { text.len() } else { before }, "{text:?}");
+            }
+        }
+        for text in ["", "→", "seven→", "eight ~~→", "0123456789abcdef→x"] {
+            assert_eq!((is_plain(text), plain_prefix(text)), (text.is_empty(), text.find('→').unwrap_or(0)), "{text}");
         }
     }
 

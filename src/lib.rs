@@ -16,6 +16,7 @@ pub mod chart;
 pub mod cli;
 pub mod commands;
 pub mod decode;
+pub mod digits;
 pub mod docker;
 pub mod doctor;
 pub mod explain;

@@ -31,7 +31,8 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// What each module may import from the others: what a packet has met before, as in the diagram of `lib.rs`.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("address", &[]),
+    ("digits", &[]),
+    ("address", &["digits"]),
     ("time", &[]),
     ("hostile", &[]),
     ("cli", &["latency"]),
@@ -43,7 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("doctor", &["capture", "docker"]),
     ("host", &["address", "time", "hostile"]),
     ("probe", &["time", "capture", "host", "privilege"]),
-    ("decode", &["address", "time", "capture"]),
+    ("decode", &["digits", "address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode", "latency"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
     ("name", &["address", "time", "capture", "decode", "track", "docker"]),
@@ -51,7 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "render",
         &[
-            "address", "time", "hostile", "capture", "decode", "track", "join", "latency", "name", "explain",
+            "digits", "address", "time", "hostile", "capture", "decode", "track", "join", "latency", "name", "explain",
             "topology", "doctor",
         ],
     ),

@@ -106,6 +106,9 @@ impl Output {
             return;
         }
         self.namer.learn(event);
+        if self.lines != Lines::None || self.measures() {
+            self.namer.look_up(event);
+        }
         let is_packet = matches!(event, Event::Packet(_));
         if let Some(filter) = &mut self.events
             && !filter.admits(told, &mut self.namer)

@@ -68,13 +68,18 @@ pub enum Content {
 impl Content {
     /// What that packet is.
     pub fn of(packet: &Packet<'_>) -> Self {
-        if let Some(Subject::Dns(message)) = message::read(packet).map(|message| message.subject) {
+        Self::with(packet, message::read(packet).as_ref())
+    }
+
+    /// The same of a packet whose message was read.
+    pub(crate) fn with(packet: &Packet<'_>, message: Option<&message::Message<'_>>) -> Self {
+        if let Some(Subject::Dns(message)) = message.map(|message| message.subject) {
             let asked = message.question().map(|question| question.kind);
             return Self::Dns { asked, answer: message.is_response().then(|| message.rcode()) };
         }
-        match packet.network {
-            Network::Arp(arp) => Self::arp(&arp),
-            Network::Ip(ip) => Self::ip(&ip),
+        match &packet.network {
+            Network::Arp(arp) => Self::arp(arp),
+            Network::Ip(ip) => Self::ip(ip),
             Network::Other => Self::Link,
         }
     }

@@ -1,15 +1,21 @@
 //! A packet in words, for the log of single packets. Nothing is put into words that nobody prints.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
-use super::message::Subject;
+use super::message::{Message, Subject};
 use super::tcp::TcpOption;
 use super::{Icmp, Ip, Network, Packet, Tcp, Transport, arp, dns, icmp, ip, link, message};
+use crate::{address, digits};
 
 /// The kind of a packet: `arp`, `ping`, `dns`, `tcp`, …
 pub fn kind(packet: &Packet<'_>) -> &'static str {
-    if let Some(message) = message::read(packet) {
+    kind_with(packet, message::read(packet).as_ref())
+}
+
+/// The same of a packet whose message was read.
+pub(crate) fn kind_with(packet: &Packet<'_>, message: Option<&Message<'_>>) -> &'static str {
+    if let Some(message) = message {
         return message.protocol.protocol().name();
     }
     match packet.network {
@@ -23,11 +29,16 @@ pub fn kind(packet: &Packet<'_>) -> &'static str {
 }
 
 /// Writes what the packet says.
-pub fn describe(packet: &Packet<'_>, out: &mut dyn Write) -> fmt::Result {
-    match (message::read(packet).map(|message| message.subject), packet.network) {
+pub fn describe(packet: &Packet<'_>, out: &mut String) -> fmt::Result {
+    describe_with(packet, message::read(packet).as_ref(), out)
+}
+
+/// The same of a packet whose message was read.
+pub(crate) fn describe_with(packet: &Packet<'_>, message: Option<&Message<'_>>, out: &mut String) -> fmt::Result {
+    match (message.map(|message| message.subject), &packet.network) {
         (Some(Subject::Dns(message)), _) => dns_message(&message, out)?,
-        (_, Network::Arp(arp)) => arp_packet(&arp, out)?,
-        (_, Network::Ip(ip)) => ip_packet(&ip, out)?,
+        (_, Network::Arp(arp)) => arp_packet(arp, out)?,
+        (_, Network::Ip(ip)) => ip_packet(ip, out)?,
         (_, Network::Other) => match link::ethertype_name(packet.link.ethertype) {
             Some(name) => write!(out, "{name}, {} bytes", packet.wire_len)?,
             None => write!(out, "ethertype 0x{:04x}, {} bytes", packet.link.ethertype, packet.wire_len)?,
@@ -39,20 +50,33 @@ pub fn describe(packet: &Packet<'_>, out: &mut dyn Write) -> fmt::Result {
     packet.stop.map_or(Ok(()), |stop| write!(out, " [{stop}]"))
 }
 
-fn arp_packet(arp: &arp::Arp, out: &mut dyn Write) -> fmt::Result {
+fn arp_packet(arp: &arp::Arp, out: &mut String) -> fmt::Result {
     match arp.operation {
         arp::REQUEST if arp.sender == arp.target => write!(out, "announces {} is at {}", arp.sender, arp.sender_mac),
-        arp::REQUEST => write!(out, "who has {}?", arp.target),
-        arp::REPLY => write!(out, "{} is at {}", arp.sender, arp.sender_mac),
+        arp::REQUEST => {
+            out.push_str("who has ");
+            address::push(out, arp.target.into());
+            out.push('?');
+            Ok(())
+        }
+        arp::REPLY => {
+            address::push(out, arp.sender.into());
+            out.push_str(" is at ");
+            arp.sender_mac.push(out);
+            Ok(())
+        }
         other => write!(out, "operation {other}"),
     }
 }
 
-fn ip_packet(ip: &Ip<'_>, out: &mut dyn Write) -> fmt::Result {
-    match ip.transport {
-        Transport::Tcp(tcp) => segment(&tcp, out)?,
-        Transport::Udp(udp) => write!(out, "{} bytes", udp.payload_len)?,
-        Transport::Icmp(icmp) => icmp_message(ip, &icmp, out)?,
+fn ip_packet(ip: &Ip<'_>, out: &mut String) -> fmt::Result {
+    match &ip.transport {
+        Transport::Tcp(tcp) => segment(tcp, out)?,
+        Transport::Udp(udp) => {
+            digits::push(out, udp.payload_len);
+            out.push_str(" bytes");
+        }
+        Transport::Icmp(icmp) => icmp_message(ip, icmp, out)?,
         Transport::Fragment | Transport::Other => match ip::protocol_name(ip.protocol) {
             Some(name) => write!(out, "{name}, {} bytes", ip.payload_len)?,
             None => write!(out, "protocol {}, {} bytes", ip.protocol, ip.payload_len)?,
@@ -65,18 +89,43 @@ fn ip_packet(ip: &Ip<'_>, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-fn segment(tcp: &Tcp<'_>, out: &mut dyn Write) -> fmt::Result {
-    write!(out, "[{}] seq {}", tcp.flags, tcp.sequence)?;
-    if tcp.flags.ack() {
-        write!(out, " ack {}", tcp.acknowledgement)?;
+fn segment(tcp: &Tcp<'_>, out: &mut String) -> fmt::Result {
+    out.push('[');
+    match tcp.flags.0 {
+        // Nearly all segments have these.
+        0x02 => out.push('S'),
+        0x10 => out.push('.'),
+        0x11 => out.push_str("F."),
+        0x12 => out.push_str("S."),
+        0x18 => out.push_str("P."),
+        _ => write!(out, "{}", tcp.flags)?,
     }
-    write!(out, " win {}, {} bytes", tcp.window, tcp.payload_len)?;
+    out.push_str("] seq ");
+    digits::push(out, tcp.sequence);
+    if tcp.flags.ack() {
+        out.push_str(" ack ");
+        digits::push(out, tcp.acknowledgement);
+    }
+    out.push_str(" win ");
+    digits::push(out, tcp.window);
+    out.push_str(", ");
+    digits::push(out, tcp.payload_len);
+    out.push_str(" bytes");
     for option in tcp.options() {
         match option {
-            TcpOption::MaximumSegmentSize(size) => write!(out, ", mss {size}")?,
-            TcpOption::WindowScale(shift) => write!(out, ", wscale {shift}")?,
-            TcpOption::SackPermitted => out.write_str(", sackOK")?,
-            TcpOption::Sack(blocks) => write!(out, ", sack {}", blocks.len() / 8)?,
+            TcpOption::MaximumSegmentSize(size) => {
+                out.push_str(", mss ");
+                digits::push(out, size);
+            }
+            TcpOption::WindowScale(shift) => {
+                out.push_str(", wscale ");
+                digits::push(out, shift);
+            }
+            TcpOption::SackPermitted => out.push_str(", sackOK"),
+            TcpOption::Sack(blocks) => {
+                out.push_str(", sack ");
+                digits::push(out, blocks.len() / 8);
+            }
             // Timestamps are on nearly every segment: tcpdump's readers know, others only lose the line's end to them.
             TcpOption::Timestamps(..) | TcpOption::Other(_) => {}
         }
@@ -84,12 +133,16 @@ fn segment(tcp: &Tcp<'_>, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut dyn Write) -> fmt::Result {
+fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut String) -> fmt::Result {
     match icmp.body {
         icmp::Body::Echo(echo) => {
-            let what = if echo.reply { "reply" } else { "request" };
-            let (sequence, length) = (echo.sequence, echo.data_len);
-            write!(out, "echo {what}, seq {sequence}, {length} bytes, ttl {}", ip.hop_limit)
+            out.push_str(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
+            digits::push(out, echo.sequence);
+            out.push_str(", ");
+            digits::push(out, echo.data_len);
+            out.push_str(" bytes, ttl ");
+            digits::push(out, ip.hop_limit);
+            Ok(())
         }
         icmp::Body::Error(error) => icmp_error(&error, out),
         icmp::Body::Neighbour(neighbour) if !neighbour.advertisement => {
@@ -105,8 +158,8 @@ fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut dyn Write) -> fmt::Resul
 }
 
 /// Writes what an ICMP error says and about which packet.
-pub fn icmp_error(error: &icmp::Error<'_>, out: &mut dyn Write) -> fmt::Result {
-    out.write_str(error.reason.words())?;
+pub fn icmp_error(error: &icmp::Error<'_>, out: &mut String) -> fmt::Result {
+    out.push_str(error.reason.words());
     if let Some(mtu) = error.mtu {
         write!(out, ", mtu {mtu}")?;
     }
@@ -121,18 +174,23 @@ pub fn icmp_error(error: &icmp::Error<'_>, out: &mut dyn Write) -> fmt::Result {
 }
 
 /// Writes a DNS message: its question, and its answers where it is a response.
-pub fn dns_message(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Result {
+pub fn dns_message(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
     let mut any = false;
     for question in message.questions().take(4) {
-        let comma = if any { ", " } else { "" };
-        write!(out, "{comma}{} {}", question.kind, question.name)?;
+        if any {
+            out.push_str(", ");
+        }
+        question.kind.write_text(out)?;
+        out.push(' ');
+        question.name.write_text(out)?;
         any = true;
     }
     if !message.is_response() {
-        return if any { out.write_str("?") } else { out.write_str("no question") };
+        out.push_str(if any { "?" } else { "no question" });
+        return Ok(());
     }
     if any {
-        out.write_str(" → ")?;
+        out.push_str(" → ");
     }
     answers(message, out)
 }
@@ -141,7 +199,7 @@ pub fn dns_message(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Resu
 const ANSWERS_SHOWN: usize = 4;
 
 /// Writes what a response says: its records, `no address`, or its failure.
-pub fn answers(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Result {
+pub fn answers(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
     let asked = message.question().map(|question| question.kind);
     let rcode = message.rcode();
     if rcode != dns::Rcode::NOERROR {
@@ -154,22 +212,29 @@ pub fn answers(message: &dns::Message<'_>, out: &mut dyn Write) -> fmt::Result {
             continue;
         }
         if shown > 1 {
-            out.write_str(", ")?;
+            out.push_str(", ");
         }
         if Some(record.kind) != asked {
-            write!(out, "{} ", record.kind)?;
+            record.kind.write_text(out)?;
+            out.push(' ');
         }
-        write!(out, "{record}")?;
+        match record.address() {
+            Some(address) => address::push(out, address),
+            None => write!(out, "{record}")?,
+        }
     }
     if shown > ANSWERS_SHOWN {
         write!(out, " and {} more", shown - ANSWERS_SHOWN)?;
     }
     match (shown, asked) {
-        (0, Some(dns::RecordType::A | dns::RecordType::AAAA)) => out.write_str("no address")?,
-        (0, _) => out.write_str("no record")?,
+        (0, Some(dns::RecordType::A | dns::RecordType::AAAA)) => out.push_str("no address"),
+        (0, _) => out.push_str("no record"),
         _ => {}
     }
-    if message.is_truncated() { out.write_str(" (cut, ask by TCP)") } else { Ok(()) }
+    if message.is_truncated() {
+        out.push_str(" (cut, ask by TCP)");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -71,13 +71,20 @@ impl RecordType {
     }
 }
 
+impl RecordType {
+    /// Writes what `Display` does, without its machinery where `out` is a String.
+    pub fn write_text(self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
+        match self.name() {
+            Some(name) => out.write_str(name),
+            None => write!(out, "TYPE{}", self.0),
+        }
+    }
+}
+
 impl fmt::Display for RecordType {
     /// The mnemonic, or `TYPE64000` (RFC 3597, 5).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "TYPE{}", self.0),
-        }
+        self.write_text(f)
     }
 }
 
@@ -405,7 +412,7 @@ fn presentation(f: &mut (impl fmt::Write + ?Sized), byte: u8) -> fmt::Result {
 }
 
 /// A label in presentation format.
-fn label(f: &mut fmt::Formatter<'_>, label: &[u8]) -> fmt::Result {
+fn label(f: &mut (impl fmt::Write + ?Sized), label: &[u8]) -> fmt::Result {
     let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'.' | b'"' | b'\\');
     if label.iter().all(is_plain) {
         return f.write_str(std::str::from_utf8(label).unwrap_or_default());
@@ -484,18 +491,25 @@ impl PartialEq for Name<'_> {
     }
 }
 
-impl fmt::Display for Name<'_> {
-    /// Presentation format without the final dot; the root is `.`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Name<'_> {
+    /// Writes what `Display` does, without its machinery where `out` is a String.
+    pub fn write_text(&self, out: &mut (impl fmt::Write + ?Sized)) -> fmt::Result {
         let mut any = false;
         for label in self.labels() {
             if any {
-                f.write_str(".")?;
+                out.write_char('.')?;
             }
-            self::label(f, label)?;
+            self::label(out, label)?;
             any = true;
         }
-        if any { Ok(()) } else { f.write_str(".") }
+        if any { Ok(()) } else { out.write_char('.') }
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    /// Presentation format without the final dot; the root is `.`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_text(f)
     }
 }
 

@@ -264,6 +264,11 @@ impl Directory {
         self.leases.container_at(network, address, at)
     }
 
+    /// From when on it is always the same container that has `address`, on each network, as far as this one knows.
+    pub fn settled_from(&self, address: IpAddr) -> Timestamp {
+        self.leases.settled_from(address)
+    }
+
     /// Whether it is known who had `address` on `network` at `at`; not where it had just been given up.
     pub fn is_known_at(&self, network: &NetworkId, address: IpAddr, at: Timestamp) -> bool {
         self.leases.is_known_at(network, address, at)

@@ -79,6 +79,13 @@ impl Leases {
         best.filter(|_| !is_ambiguous).map(|(_, container)| container)
     }
 
+    /// See [`Directory::settled_from`](crate::docker::Directory::settled_from).
+    pub(crate) fn settled_from(&self, address: IpAddr) -> Timestamp {
+        let histories = self.by_address.get(&address).map(|histories| histories.as_slice()).unwrap_or_default();
+        let leases = histories.iter().flat_map(|history| &history.leases);
+        leases.map(|lease| lease.until.map_or(lease.since, |until| until + GRACE)).max().unwrap_or(Timestamp::ZERO)
+    }
+
     /// See [`Directory::is_known_at`](crate::docker::Directory::is_known_at).
     pub(crate) fn is_known_at(&self, network: &NetworkId, address: IpAddr, at: Timestamp) -> bool {
         let history = || {

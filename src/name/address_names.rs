@@ -41,6 +41,11 @@ impl AddressNames {
         Self { by_address: AHashMap::new(), by_name: AHashMap::new(), count: 0, version: 0, cap, left_out: 0 }
     }
 
+    /// Another number after each change.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
     /// How many found no room.
     pub const fn left_out(&self) -> u64 {
         self.left_out
@@ -145,6 +150,7 @@ impl<'a> NamesOfAddresses<'a> {
 impl Namer {
     /// These names of addresses hold for every source, and go before those of capture files.
     pub fn set_given_names(&mut self, names: AddressNames) {
+        self.known.forget();
         self.given = names;
     }
 

@@ -1,8 +1,12 @@
 //! Which name each client asked for, before it went to an address.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
+use hashbrown::Equivalent;
+
 use super::capped::Capped;
+use crate::decode::message::Endpoint;
 use crate::docker::ContainerId;
 use crate::time::Timestamp;
 
@@ -21,10 +25,50 @@ pub(super) enum Client {
     Address(u32, IpAddr),
 }
 
+/// A client, and an address that it was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pair {
+    client: Client,
+    address: IpAddr,
+}
+
+/// The same, of a client that is lent.
+#[derive(Clone, Copy)]
+struct PairOf<'a> {
+    client: &'a Client,
+    address: IpAddr,
+}
+
+impl Hash for Pair {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        PairOf { client: &self.client, address: self.address }.hash(state);
+    }
+}
+
+impl Hash for PairOf<'_> {
+    /// Few words: it is looked up for each end of a line.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.client {
+            Client::Container(id) => id.hash(state),
+            Client::Address(source, address) => {
+                state.write_u32(*source);
+                Endpoint::host(*address).hash(state);
+            }
+        }
+        Endpoint::host(self.address).hash(state);
+    }
+}
+
+impl Equivalent<Pair> for PairOf<'_> {
+    fn equivalent(&self, pair: &Pair) -> bool {
+        self.address == pair.address && *self.client == pair.client
+    }
+}
+
 /// A name that was asked for, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
-    name: Box<str>,
+    name: String,
     /// When the answer was there.
     since: Timestamp,
     /// The container that had the address then. When another has it, the client did not ask for that one.
@@ -35,7 +79,7 @@ struct Asked {
 #[derive(Debug)]
 pub(super) struct AskedNames {
     /// In the order of their answers.
-    pairs: Capped<(Client, IpAddr), Vec<Asked>>,
+    pairs: Capped<Pair, Vec<Asked>>,
 }
 
 impl AskedNames {
@@ -46,20 +90,29 @@ impl AskedNames {
     /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
     pub fn insert(
         &mut self,
-        client: Client,
+        client: &Client,
         address: IpAddr,
         holder: Option<&ContainerId>,
         name: &str,
         since: Timestamp,
     ) {
-        let names = self.pairs.entry((client, address));
+        let names = match self.pairs.get_mut(&PairOf { client, address }) {
+            Some(names) => names,
+            None => self.pairs.entry(Pair { client: client.clone(), address }),
+        };
         if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
             return;
         }
-        if names.len() >= MAX_NAMES {
-            names.remove(0);
+        if names.len() < MAX_NAMES {
+            names.push(Asked { name: name.to_owned(), since, holder: holder.cloned() });
+            return;
         }
-        names.push(Asked { name: name.into(), since, holder: holder.cloned() });
+        // The first goes, and the last has its memory.
+        names.rotate_left(1);
+        if let Some(last) = names.last_mut() {
+            name.clone_into(&mut last.name);
+            (last.since, last.holder) = (since, holder.cloned());
+        }
     }
 
     /// The name that `client` had asked for last at `at` and was answered `address`, which `holder` has.
@@ -70,14 +123,25 @@ impl AskedNames {
         holder: Option<&ContainerId>,
         at: Timestamp,
     ) -> Option<&str> {
+        if self.pairs.is_empty() { None } else { self.get_of(&client(), address, holder, at) }
+    }
+
+    /// The same of a client that is there already.
+    pub fn get_of(
+        &self,
+        client: &Client,
+        address: IpAddr,
+        holder: Option<&ContainerId>,
+        at: Timestamp,
+    ) -> Option<&str> {
         if self.pairs.is_empty() {
             return None;
         }
-        let names = self.pairs.get(&(client(), address))?;
+        let names = self.pairs.get(&PairOf { client, address })?;
         let asked = names.iter().rev().find(|asked| asked.since <= at)?;
         // The daemon may tell of a container after the name service did.
         let is_same = asked.holder.as_ref().is_none_or(|then| Some(then) == holder);
-        is_same.then_some(&*asked.name)
+        is_same.then_some(asked.name.as_str())
     }
 
     /// Pairs that had to go at the cap.
@@ -107,8 +171,8 @@ mod tests {
         let mut names = AskedNames::new(ADDRESSES);
         let (flask, worker, redis) = (id("f1"), id("w1"), id("r1"));
         let client = |id: &ContainerId| Client::Container(id.clone());
-        names.insert(client(&flask), REDIS, Some(&redis), "db", at(10));
-        names.insert(client(&worker), REDIS, Some(&redis), "redis-server", at(11));
+        names.insert(&client(&flask), REDIS, Some(&redis), "db", at(10));
+        names.insert(&client(&worker), REDIS, Some(&redis), "redis-server", at(11));
         let asked = |by, holder, second| names.get(|| client(by), REDIS, Some(holder), at(second));
         assert_eq!(asked(&flask, &redis, 12), Some("db"));
         assert_eq!(asked(&worker, &redis, 12), Some("redis-server"));
@@ -122,12 +186,12 @@ mod tests {
         let mut names = AskedNames::new(ADDRESSES);
         let client = || Client::Address(0, REDIS);
         for (second, name) in [(10, "db"), (11, "db"), (20, "cache"), (30, "db")] {
-            names.insert(client(), REDIS, None, name, at(second));
+            names.insert(&client(), REDIS, None, name, at(second));
         }
         let asked = |second| names.get(client, REDIS, None, at(second));
         assert_eq!([asked(10), asked(25), asked(99)], [Some("db"), Some("cache"), Some("db")]);
         for second in 40..50 {
-            names.insert(client(), REDIS, None, &second.to_string(), at(second));
+            names.insert(&client(), REDIS, None, &second.to_string(), at(second));
         }
         assert_eq!(names.get(client, REDIS, None, at(45)), None, "more than four are not kept");
         assert_eq!(names.get(client, REDIS, None, at(60)), Some("49"));
@@ -137,7 +201,7 @@ mod tests {
     fn the_pair_that_was_first_goes_at_the_cap() {
         let mut names = AskedNames::new(ADDRESSES);
         for n in 0..=ADDRESSES as u32 * PAIRS as u32 {
-            names.insert(Client::Address(0, IpAddr::V4(n.into())), REDIS, None, "db", at(1));
+            names.insert(&Client::Address(0, IpAddr::V4(n.into())), REDIS, None, "db", at(1));
         }
         let asked = |n: u32| names.get(|| Client::Address(0, IpAddr::V4(n.into())), REDIS, None, at(2));
         assert_eq!((asked(0), asked(1), names.forgotten()), (None, Some("db"), 1));

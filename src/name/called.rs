@@ -89,6 +89,18 @@ pub(super) fn alias<'a>(container: &'a Container, network: Option<&NetworkId>) -
 /// Digits of the id that Docker gives to each container as its host name and as an alias.
 const SHORT_ID: usize = 12;
 
+/// What a container is called by `by`, in the way of [`Naming::Alias`].
+pub(super) fn called_by<'a>(
+    by: Option<&'a Arc<Container>>,
+    container: &'a Container,
+    network: Option<&Arc<Network>>,
+    asked_as: Option<&'a str>,
+) -> &'a str {
+    let link = || link(by?, container);
+    let alias = || alias(container, network.map(|network| &network.id));
+    asked_as.or_else(link).or_else(alias).unwrap_or(&container.name)
+}
+
 /// What `client` calls `server` by a link. On the default bridge it stands in the client's `/etc/hosts`, so that no
 /// lookup ever shows it.
 pub(super) fn link<'a>(client: &'a Container, server: &Container) -> Option<&'a str> {

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
-use ahash::AHashMap;
+use ahash::RandomState;
+use hashbrown::{Equivalent, HashMap};
 
 /// A map of at most `cap` entries: for one more, the entry that was put in first goes, and is counted.
 ///
 /// Simpler than the tracker's tables: it holds keys of any size, and nothing in it expires.
 #[derive(Debug)]
 pub(crate) struct Capped<K, V> {
-    entries: AHashMap<K, V>,
+    entries: HashMap<K, V, RandomState>,
     /// The keys, in the order in which they came.
     order: VecDeque<K>,
     cap: usize,
@@ -20,7 +21,12 @@ pub(crate) struct Capped<K, V> {
 impl<K: Clone + Eq + Hash, V: Default> Capped<K, V> {
     /// An empty map; `cap` is at least one.
     pub fn new(cap: usize) -> Self {
-        Self { entries: AHashMap::new(), order: VecDeque::new(), cap: cap.max(1), forgotten: 0 }
+        Self {
+            entries: HashMap::with_hasher(RandomState::new()),
+            order: VecDeque::new(),
+            cap: cap.max(1),
+            forgotten: 0,
+        }
     }
 
     /// The value of that key; an empty one where there was none.
@@ -32,8 +38,12 @@ impl<K: Clone + Eq + Hash, V: Default> Capped<K, V> {
         self.entries.entry(key).or_default()
     }
 
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
         self.entries.get(key)
+    }
+
+    pub fn get_mut<Q: Hash + Equivalent<K> + ?Sized>(&mut self, key: &Q) -> Option<&mut V> {
+        self.entries.get_mut(key)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -8,6 +8,8 @@ mod asked;
 mod called;
 mod capped;
 mod hosts;
+mod known;
+mod learn;
 mod names;
 mod room;
 mod standing;
@@ -34,8 +36,9 @@ use crate::decode::ip;
 use crate::decode::message::Endpoint;
 use crate::docker::{Binding, Container, ContainerId, Directory, Network, Protocol};
 use crate::time::Timestamp;
-use crate::track::event::{Ends, Event, Lookup, Place, Subject};
+use crate::track::event::{Ends, Lookup, Place};
 use asked::{AskedNames, Client};
+use known::KnownEnds;
 use names::{Names, Spot};
 
 pub use well_known::NAMES as WELL_KNOWN;
@@ -72,8 +75,12 @@ pub struct Namer {
     /// Names of addresses that the user gave, for every source.
     given: AddressNames,
     /// Outside addresses, and the name that was asked for when they were answered.
-    learned: Capped<IpAddr, String>,
+    learned: Capped<Endpoint, String>,
     asked: AskedNames,
+    /// Who was looked up before.
+    known: KnownEnds,
+    /// What a lookup asked for, while it is learned.
+    spelling: String,
     naming: Naming,
     numeric: bool,
     room: Room,
@@ -107,6 +114,8 @@ impl Namer {
             given: AddressNames::default(),
             learned: Capped::new(Room::default().learned),
             asked: AskedNames::new(Room::default().learned),
+            known: KnownEnds::default(),
+            spelling: String::new(),
             naming: Naming::default(),
             numeric,
             room: Room::default(),
@@ -121,6 +130,7 @@ impl Namer {
 
     /// From now on these names hold for the taps of the source that `tap` is of: the daemon, or one capture file.
     pub fn set_directory(&mut self, tap: TapId, directory: Arc<Directory>) {
+        self.known.forget();
         let with_services = self.naming == Naming::Service;
         self.source(tap).set_directory(directory, with_services);
     }
@@ -138,23 +148,31 @@ impl Namer {
 
     /// From now on addresses are shown, or names; gives what was shown before.
     pub fn set_numeric(&mut self, numeric: bool) -> bool {
+        self.known.forget();
         std::mem::replace(&mut self.numeric, numeric)
     }
 
     /// Tells about a tap.
     pub fn set_tap(&mut self, id: TapId, tap: Tap) {
+        self.known.forget();
         self.taps.insert(id, tap);
     }
 
     /// Tells the host's interfaces by their index, as cooked frames of the source that `tap` is of name them. A port of
     /// a bridge is told by the bridge's name.
     pub fn set_interfaces(&mut self, tap: TapId, interfaces: impl Iterator<Item = (u32, String)>) {
+        self.known.forget();
         self.source(tap).set_interfaces(interfaces);
     }
 
     /// The container whose process has a socket of the host with this address and port, if any, for the taps of one source.
     pub fn set_owner(&mut self, tap: TapId, socket: Endpoint, container: Option<ContainerId>) {
-        self.source(tap).set_owner(socket, container);
+        let names = self.source(tap);
+        let had_owners = names.has_owners();
+        names.set_owner(socket, container);
+        if names.has_owners() != had_owners {
+            self.known.forget();
+        }
     }
 
     /// The interface that a place is on, where a tap of all interfaces gives its index only and it was told about.
@@ -181,30 +199,19 @@ impl Namer {
 
     /// Takes the records of a capture's name block; its Directory is read by the docker room.
     pub fn add_file_names(&mut self, block: &NameBlock) {
-        self.source(block.tap).add(block);
-    }
-
-    /// Learns from an answered lookup what an outside address is called, and what its client calls whom.
-    pub fn learn(&mut self, event: &Event<'_>) {
-        let Event::Exchange(exchange) = event else { return };
-        let Subject::Lookup(lookup) = &exchange.subject else { return };
-        let Some(message) = lookup.message() else { return };
-        if lookup.question().is_root() {
-            return;
-        }
-        for address in message.answers().filter_map(|record| record.address()) {
-            let view = self.view(exchange.place, exchange.request.at);
-            let asking = client(view, &view.find(exchange.ends.client, exchange.ends.client_mac));
-            let holder = view.find(Endpoint::host(address), None);
-            let id = holder.container.map(|container| container.id.clone());
-            let name = spelled(lookup, &holder);
-            self.asked.insert(asking, address, id.as_ref(), &name, exchange.known_at);
-            *self.learned.entry(address) = name;
+        let names = self.source(block.tap);
+        let before = names.of_addresses().version();
+        names.add(block);
+        if names.of_addresses().version() != before {
+            self.known.forget();
         }
     }
 
     /// The container that has `address` at that place and time.
     pub fn container(&self, address: IpAddr, place: Place, at: Timestamp) -> Option<&Arc<Container>> {
+        if let Some(known) = self.known(address, place, at) {
+            return known.container.as_ref();
+        }
         self.view(place, at).find(Endpoint::host(address), None).container
     }
 
@@ -239,6 +246,13 @@ impl Namer {
 
     /// What client and server are called at that place and time.
     pub fn parties(&self, ends: &Ends, place: Place, at: Timestamp) -> (Party<'_>, Party<'_>) {
+        let known = |end: Endpoint| self.known(end.address, place, at);
+        if let (Some(client), Some(server)) = (known(ends.client), known(ends.server)) {
+            return (
+                self.call_known(client, (ends.client, ends.client_mac), None, at),
+                self.call_known(server, (ends.server, ends.server_mac), Some(client), at),
+            );
+        }
         let view = self.view(place, at);
         let client = view.find(ends.client, ends.client_mac);
         let server = view.find(ends.server, ends.server_mac);
@@ -254,9 +268,17 @@ impl Namer {
         place: Place,
         at: Timestamp,
     ) -> (Party<'_>, Party<'_>) {
+        let macs = (macs.0, macs.1.filter(|mac| !mac.is_group()));
+        let known = |end: Endpoint| self.known(end.address, place, at);
+        if let (Some(from), Some(to)) = (known(sender), known(receiver)) {
+            return (
+                self.call_known(from, (sender, macs.0), Some(to), at),
+                self.call_known(to, (receiver, macs.1), Some(from), at),
+            );
+        }
         let view = self.view(place, at);
         let sender = view.find(sender, macs.0);
-        let receiver = view.find(receiver, macs.1.filter(|mac| !mac.is_group()));
+        let receiver = view.find(receiver, macs.1);
         (self.call(view, &sender, Some(&receiver)), self.call(view, &receiver, Some(&sender)))
     }
 
@@ -266,6 +288,8 @@ impl Namer {
         let message = lookup.message().filter(|_| !self.numeric)?;
         let mut addresses = message.answers().filter_map(|record| record.address());
         let address = addresses.next().filter(|_| addresses.next().is_none())?;
+        // Nearly all answers lead to nobody here.
+        self.container(address, place, at)?;
         let view = self.view(place, at);
         let holder = view.find(Endpoint::host(address), None);
         holder.container?;
@@ -274,38 +298,6 @@ impl Namer {
         let asked = spelled(lookup, &holder);
         let is_plain = asked.strip_prefix(&*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         (!is_plain).then_some(name)
-    }
-
-    /// The ends of an event that spoke on a Docker network without being known there: their names may come.
-    pub fn strangers(&self, event: &Event<'_>) -> [Option<Stranger>; 2] {
-        let (speakers, place, at) = strangers::speakers(event);
-        let view = self.view(place, at);
-        speakers.map(|speaker| {
-            let strangers::Speaker { end, mac } = speaker?;
-            let network = view.names.unknown_on(end.address, mac, view.spot, at)?;
-            let mac = mac.filter(|_| names::has_no_owner(end.address));
-            let previous = view.find(end, None).container.map(|container| container.id.clone());
-            Some(Stranger { network: network.id.clone(), address: end.address, mac, previous })
-        })
-    }
-
-    /// Who a stranger on a tap of the same source as `tap` turned out to be at `at`.
-    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
-        let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
-        let network = names.directory()?.network(&stranger.network)?;
-        let view = View {
-            names,
-            spot: Spot { network: Some(network), inside: None, may_be_lo: false, in_tunnel: false },
-            source: source(tap),
-            at,
-        };
-        if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
-            return None;
-        }
-        let found = view.find(Endpoint::host(stranger.address), stranger.mac);
-        let container_id = found.container?.id.0.to_string();
-        let name = self.call(view, &found, None).name.into_owned();
-        Some(Introduction { address: stranger.address, network: network.name.clone(), name, container_id })
     }
 
     fn view(&self, place: Place, at: Timestamp) -> View<'_> {
@@ -325,10 +317,8 @@ impl Namer {
             _ if self.numeric => None,
             Some(container) => Some(self.container_name(view, container, network, by, asked_as)),
             None => {
-                let of_address = || self.of_addresses(view.names).of(&end.address).first().map(String::as_str);
-                let told = names::fixed_name(end.address).or_else(of_address);
-                let told = told.or_else(|| view.names.role(end.address, view.spot)).or(asked_as);
-                told.or_else(|| self.learned.get(&end.address).map(String::as_str)).map(Cow::Borrowed)
+                let told = self.name_of_nobody(view, end.address).or(asked_as);
+                told.or_else(|| self.learned(end.address)).map(Cow::Borrowed)
             }
         };
         let compose = container.and_then(|container| container.compose.as_ref());
@@ -344,6 +334,13 @@ impl Namer {
         }
     }
 
+    /// What an address is called that is no container's, whoever calls it.
+    fn name_of_nobody<'a>(&'a self, view: View<'a>, address: IpAddr) -> Option<&'a str> {
+        let of_address = || self.of_addresses(view.names).of(&address).first().map(String::as_str);
+        let told = names::fixed_name(address).or_else(of_address);
+        told.or_else(|| view.names.role(address, view.spot))
+    }
+
     fn container_name<'a>(
         &self,
         view: View<'a>,
@@ -357,9 +354,8 @@ impl Namer {
             Naming::Service => view.names.services().name(container),
             Naming::Fqdn => called::fqdn(container, network),
             Naming::Alias => {
-                let link = || called::link(by?.container?, container);
-                let alias = || called::alias(container, network.map(|network| &network.id));
-                Cow::Borrowed(asked_as.or_else(link).or_else(alias).unwrap_or(&container.name))
+                let by = by.and_then(|by| by.container);
+                Cow::Borrowed(called::called_by(by, container, network, asked_as))
             }
         }
     }
@@ -395,6 +391,8 @@ const fn source(tap: TapId) -> u32 {
     tap.0 / MAX_TAPS
 }
 
+#[cfg(test)]
+mod known_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

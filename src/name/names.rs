@@ -99,6 +99,11 @@ impl Names {
         }
     }
 
+    /// Whether any container has a socket of the host.
+    pub fn has_owners(&self) -> bool {
+        !self.owners.is_empty()
+    }
+
     /// The container that has a socket of the host, as it was last known.
     pub fn owner<'a>(&'a self, socket: Endpoint, spot: Spot<'a>) -> Option<&'a Arc<Container>> {
         // Inside a container's namespace, and inside a tunnel, there is no socket of the host.

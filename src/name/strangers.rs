@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::names::{self, Spot};
+use super::{Namer, View, source};
 use crate::address::MacAddr;
+use crate::capture::TapId;
 use crate::decode::message::Endpoint;
 use crate::docker::{ContainerId, NetworkId};
 use crate::time::Timestamp;
@@ -64,4 +67,38 @@ pub(super) fn speakers(event: &Event<'_>) -> ([Option<Speaker>; 2], Place, Times
     let client = Speaker { end: ends.client, mac: ends.client_mac };
     let server = Speaker { end: ends.server, mac: ends.server_mac };
     ([Some(client), answered.then_some(server)], *place, at)
+}
+
+impl Namer {
+    /// The ends of an event that spoke on a Docker network without being known there: their names may come.
+    pub fn strangers(&self, event: &Event<'_>) -> [Option<Stranger>; 2] {
+        let (speakers, place, at) = speakers(event);
+        let view = self.view(place, at);
+        speakers.map(|speaker| {
+            let Speaker { end, mac } = speaker?;
+            let network = view.names.unknown_on(end.address, mac, view.spot, at)?;
+            let mac = mac.filter(|_| names::has_no_owner(end.address));
+            let previous = view.find(end, None).container.map(|container| container.id.clone());
+            Some(Stranger { network: network.id.clone(), address: end.address, mac, previous })
+        })
+    }
+
+    /// Who a stranger on a tap of the same source as `tap` turned out to be at `at`.
+    pub fn introduce(&self, tap: TapId, stranger: &Stranger, at: Timestamp) -> Option<Introduction> {
+        let names = self.sources.get(&source(tap)).filter(|_| !self.numeric)?;
+        let network = names.directory()?.network(&stranger.network)?;
+        let view = View {
+            names,
+            spot: Spot { network: Some(network), inside: None, may_be_lo: false, in_tunnel: false },
+            source: source(tap),
+            at,
+        };
+        if names.unknown_on(stranger.address, stranger.mac, view.spot, at).is_some() {
+            return None;
+        }
+        let found = view.find(Endpoint::host(stranger.address), stranger.mac);
+        let container_id = found.container?.id.0.to_string();
+        let name = self.call(view, &found, None).name.into_owned();
+        Some(Introduction { address: stranger.address, network: network.name.clone(), name, container_id })
+    }
 }

@@ -3,7 +3,7 @@ use crate::capture::LinkType;
 use crate::decode::dns::RecordType;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::docker::read_snapshot;
-use crate::track::event::{Exchange, Nodes, Outcome, Seen};
+use crate::track::event::{Event, Exchange, Nodes, Outcome, Seen, Subject};
 
 const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","host_addresses":["10.88.0.1","172.17.0.1"],
  "networks":[{"id":"aa","name":"my_bridge","driver":"bridge","interface":"br-aa","subnets":["172.18.0.0/16"],
@@ -26,13 +26,13 @@ const SNAPSHOT: &str = r#"{"bridgetap_directory":1,"at":"2026-11-21T00:00:00Z","
    "endpoints":[{"network":"cc","addresses":["172.18.0.5"],"mac":"02:42:ac:12:00:05","aliases":[]}],"published":[]}]}"#;
 
 /// The taps of the tests, by their numbers.
-const BRIDGE: u32 = 0;
-const LO: u32 = 1;
-const OTHER: u32 = 2;
-const ANY: u32 = 3;
+pub(super) const BRIDGE: u32 = 0;
+pub(super) const LO: u32 = 1;
+pub(super) const OTHER: u32 = 2;
+pub(super) const ANY: u32 = 3;
 /// `eth0` inside the namespace of `two`, with and without its network.
-const ETH0: u32 = 4;
-const INSIDE: u32 = 5;
+pub(super) const ETH0: u32 = 4;
+pub(super) const INSIDE: u32 = 5;
 
 pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str>) -> Tap {
     Tap {
@@ -44,7 +44,7 @@ pub(super) fn tap(interface: &str, network: Option<&str>, namespace: Option<&str
     }
 }
 
-fn namer_that(numeric: bool, naming: Naming) -> Namer {
+pub(super) fn namer_that(numeric: bool, naming: Naming) -> Namer {
     let mut namer = Namer::new(numeric).with_naming(naming);
     namer.set_directory(TapId(0), Arc::new(read_snapshot(SNAPSHOT).unwrap().apply(None)));
     namer.set_tap(TapId(BRIDGE), tap("br-aa", Some("my_bridge"), None));
@@ -56,17 +56,17 @@ fn namer_that(numeric: bool, naming: Naming) -> Namer {
     namer
 }
 
-fn namer(naming: Naming) -> Namer {
+pub(super) fn namer(naming: Naming) -> Namer {
     namer_that(false, naming)
 }
 
-fn place(tap: u32) -> Place {
+pub(super) fn place(tap: u32) -> Place {
     Place { tap: TapId(tap), if_index: 0, vni: None }
 }
 
-const NOW: Timestamp = Timestamp::from_parts(1_795_000_000, 0);
+pub(super) const NOW: Timestamp = Timestamp::from_parts(1_795_000_000, 0);
 
-fn end(address: &str) -> Endpoint {
+pub(super) fn end(address: &str) -> Endpoint {
     Endpoint::host(address.parse().unwrap())
 }
 
@@ -78,7 +78,7 @@ fn name_on(tap: u32, address: &str) -> String {
     name_in(&namer(Naming::Container), place(tap), address)
 }
 
-fn ends(client: &str, server: &str) -> Ends {
+pub(super) fn ends(client: &str, server: &str) -> Ends {
     Ends { client: end(client), server: end(server), client_mac: None, server_mac: None }
 }
 
@@ -100,7 +100,7 @@ fn wire(name: &str) -> Vec<u8> {
 }
 
 /// An answered lookup of an IPv4 address, a second before now.
-fn lookup(tap: u32, client: &str, name: &str, answers: &[&str]) -> Event<'static> {
+pub(super) fn lookup(tap: u32, client: &str, name: &str, answers: &[&str]) -> Event<'static> {
     let mut response = vec![0, 7, 0x81, 0x80, 0, 1, 0, answers.len() as u8, 0, 0, 0, 0];
     response.extend([wire(name), vec![0, 1, 0, 1]].concat());
     for answer in answers {
@@ -284,7 +284,7 @@ fn each_end_of_a_packet_is_as_the_other_knows_it() {
 }
 
 /// A ping on the bridge, answered or not.
-fn ping(client: &str, server: &str, is_answered: bool) -> Event<'static> {
+pub(super) fn ping(client: &str, server: &str, is_answered: bool) -> Event<'static> {
     let Event::Exchange(exchange) = lookup(BRIDGE, client, "x", &[]) else { unreachable!() };
     let subject = Subject::Ping { id: 1, sequence: 0, data_len: 56, hop_limit: 64, fragmented: false };
     let reply = exchange.reply.filter(|_| is_answered);

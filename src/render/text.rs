@@ -12,8 +12,9 @@ use super::explanation;
 use super::hops;
 use super::line::{Line, Verdict};
 use super::summary::Totals;
-use super::units::{Clock, Took, columns};
+use super::units::{Clock, Took, columns, plain_columns};
 use super::words;
+use crate::digits;
 use crate::explain::Topic;
 use crate::join::Told;
 use crate::name::{Namer, Party};
@@ -64,7 +65,7 @@ pub struct TextWriter<W> {
     words: usize,
     line: String,
     said: String,
-    between: String,
+    took: String,
 }
 
 /// What is said, and the columns that it takes.
@@ -72,6 +73,8 @@ struct Said<'a> {
     text: &'a str,
     width: usize,
     style: Style,
+    /// Nothing comes behind it in its line.
+    is_last: bool,
 }
 
 impl<W: Write> TextWriter<W> {
@@ -86,7 +89,7 @@ impl<W: Write> TextWriter<W> {
             words,
             line: String::new(),
             said: String::new(),
-            between: String::new(),
+            took: String::new(),
         }
     }
 
@@ -101,30 +104,28 @@ impl<W: Write> TextWriter<W> {
             // No line of the log.
             return Ok(());
         }
-        let (event, line) = (&told.event, Line::new(told, namer));
+        let line = Line::new(told, namer);
         // Lent out of the writer and put back, so that their memory serves every line.
-        let (mut said, mut ends) = (std::mem::take(&mut self.said), std::mem::take(&mut self.between));
+        let (mut said, mut took) = (std::mem::take(&mut self.said), std::mem::take(&mut self.took));
         said.clear();
-        ends.clear();
+        took.clear();
         // Writing to a String cannot fail.
         let _ = words::write(told, namer, is_short(self.layout), &mut said);
-        match (&line.client, &line.server) {
-            (Some(client), Some(server)) => {
-                // A client's port is drawn by lot: the short forms leave it out.
-                let is_packet = matches!(event, Event::Packet(_));
-                self.party(client, line.ports && (!is_short(self.layout) || is_packet), &mut ends);
-                ends.push_str(ARROW);
-                self.party(server, line.ports, &mut ends);
-                let _ = words::port(&line.published, is_short(self.layout), &mut ends);
-            }
-            _ => link_ends(event, &mut ends),
+        if let Some(time) = line.took {
+            Took(time).push(&mut took);
         }
         self.line.clear();
-        self.compose(&line, &ends, &escape(&said));
+        match plain_columns(&said) {
+            Some(width) => self.compose(told, &line, (&said, width), &took),
+            None => {
+                let safe = escape(&said);
+                self.compose(told, &line, (&safe, columns(&safe)), &took);
+            }
+        }
         said.clear();
-        let _ = words::tunnel(event, &mut said);
+        let _ = words::tunnel(&told.event, &mut said);
         self.tunnel(&said);
-        (self.said, self.between) = (said, ends);
+        (self.said, self.took) = (said, took);
         self.line.truncate(self.line.trim_end().len());
         self.line.push('\n');
         if self.layout.hops {
@@ -161,51 +162,76 @@ impl<W: Write> TextWriter<W> {
         Ok(())
     }
 
-    fn party(&self, party: &Party<'_>, with_port: bool, out: &mut String) {
-        let name = escape(&party.name);
-        match party.port.filter(|_| with_port) {
-            // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
-            Some(port) if name.contains(':') => drop(write!(out, "[{name}]:{port}")),
-            Some(port) => {
-                out.push_str(&name);
-                let _ = write!(out, ":{port}");
-            }
-            None => out.push_str(&name),
+    /// Who asks and who is asked, and by which published port.
+    fn ends(&mut self, event: &Event<'_>, line: &Line<'_>) {
+        let (Some(client), Some(server)) = (&line.client, &line.server) else {
+            return link_ends(event, &mut self.line);
+        };
+        let short = is_short(self.layout);
+        // A client's port is drawn by lot: the short forms leave it out.
+        let is_packet = matches!(event, Event::Packet(_));
+        self.party(client, line.ports && (!short || is_packet));
+        self.line.push_str(ARROW);
+        self.party(server, line.ports);
+        // Writing to a String cannot fail.
+        let _ = words::port(&line.published, short, &mut self.line);
+    }
+
+    fn party(&mut self, party: &Party<'_>, with_port: bool) {
+        let port = party.port.filter(|_| with_port);
+        // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+        let in_brackets = port.is_some() && party.name.as_bytes().contains(&b':');
+        if in_brackets {
+            self.line.push('[');
+        }
+        self.line.push_str(&escape(&party.name));
+        if in_brackets {
+            self.line.push(']');
+        }
+        if let Some(port) = port {
+            self.line.push(':');
+            digits::push(&mut self.line, port);
         }
         if let Some(mac) = party.mac.filter(|_| self.layout.link_level) {
-            let _ = write!(out, " ({mac})");
+            self.line.push_str(" (");
+            mac.push(&mut self.line);
+            self.line.push(')');
         }
     }
 
-    fn compose(&mut self, line: &Line<'_>, ends: &str, said: &str) {
+    fn compose(&mut self, told: &Told<'_>, line: &Line<'_>, (said, said_width): (&str, usize), took: &str) {
         let short = is_short(self.layout);
         let gap = if short { 1 } else { 2 };
         // Where there is little room, none is given away.
         let step = if short { 1 } else { STEP };
-        let (ends_width, said_width) = (columns(ends), columns(said));
+        let (dim, bold) = (self.style(Style::new().dimmed()), self.style(AnsiColor::Cyan.on_default()));
+        self.styled(dim, |this| this.clock.write(line.at, short, &mut this.line));
+        pad(&mut self.line, gap);
+        let start = self.line.len();
+        self.ends(&told.event, line);
+        let ends = self.line.get(start..).unwrap_or_default();
+        let ends_width = columns(ends);
         self.ends = grown(self.ends, ends_width, ENDS.1, step);
         self.words = grown(self.words, said_width, if short { self.words } else { WORDS.1 }, step);
-        let took = line.took.map_or(String::new(), |took| Took(took).to_string());
         // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
         let kind_width = line.kind.len().max(if short { KIND - 1 } else { KIND });
-        let (dim, bold) = (self.style(Style::new().dimmed()), self.style(AnsiColor::Cyan.on_default()));
-        let at = line.at;
-        self.styled(dim, |this| this.clock.write(at, short, &mut this.line));
-        pad(&mut self.line, gap);
-        self.line.push_str(ends);
-        pad(&mut self.line, self.ends.saturating_sub(ends_width) + gap);
-        self.styled(bold, |this| this.line.extend(line.kind.chars().map(|char| char.to_ascii_uppercase())));
-        pad(&mut self.line, kind_width - line.kind.len() + gap);
         let time = (if short { 12 } else { 15 }) + gap;
         let mut used = time + self.ends.max(ends_width) + gap + kind_width + gap;
-        if self.layout.width.is_some_and(|width| time + ends_width + gap + line.kind.len() > width) {
-            // Not even the ends fit: the server goes to a line of its own.
-            self.line = self.line.replacen(ARROW, &format!(" →\n{INDENT}"), 1);
+        let is_apart = self.layout.width.is_some_and(|width| time + ends_width + gap + line.kind.len() > width);
+        if is_apart {
             let server = ends.split_once(ARROW).map_or(0, |(_, server)| columns(server));
             used = INDENT.len() + server + gap + kind_width + gap;
         }
-        let said = Said { text: said, width: said_width, style: self.style(verdict_style(line.verdict)) };
-        self.ending(&said, &took, used);
+        pad(&mut self.line, self.ends.saturating_sub(ends_width) + gap);
+        self.styled(bold, |this| push_upper(&mut this.line, line.kind));
+        pad(&mut self.line, kind_width - line.kind.len() + gap);
+        if is_apart {
+            // Not even the ends fit: the server goes to a line of its own.
+            self.line = self.line.replacen(ARROW, &format!(" →\n{INDENT}"), 1);
+        }
+        let style = self.style(verdict_style(line.verdict));
+        let is_last = took.is_empty() && told.event.place().vni.is_none();
+        self.ending(&Said { text: said, width: said_width, style, is_last }, took, used);
     }
 
     /// What was said and how long it took; on further lines where the terminal is too narrow.
@@ -222,6 +248,10 @@ impl<W: Write> TextWriter<W> {
             }
             _ => {
                 self.styled(said.style, |this| this.line.push_str(said.text));
+                if said.is_last {
+                    // No blanks for the end of the line, which would be taken away again.
+                    return;
+                }
                 pad(&mut self.line, column - said.width - took.len());
             }
         }
@@ -302,7 +332,22 @@ fn grown(width: usize, needed: usize, most: usize, step: usize) -> usize {
 
 /// Appends spaces.
 fn pad(line: &mut String, spaces: usize) {
-    line.extend(std::iter::repeat_n(' ', spaces));
+    const BLANK: &str = "                                                                ";
+    let mut left = spaces;
+    while left > BLANK.len() {
+        line.push_str(BLANK);
+        left -= BLANK.len();
+    }
+    line.push_str(BLANK.get(..left).unwrap_or_default());
+}
+
+/// Appends an ASCII word in capitals.
+fn push_upper(line: &mut String, word: &str) {
+    let start = line.len();
+    line.push_str(word);
+    if let Some(word) = line.get_mut(start..) {
+        word.make_ascii_uppercase();
+    }
 }
 
 /// The ends of a packet without addresses above the link.

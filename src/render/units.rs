@@ -6,21 +6,36 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
+use crate::digits;
+use crate::hostile::{is_plain, plain_prefix};
 use crate::time::Timestamp;
 
 /// A time span as the log shows it: milliseconds with three decimals, from one second on seconds with as many.
 #[derive(Clone, Copy, Debug)]
 pub struct Took(pub Duration);
 
+impl Took {
+    /// Appends what `Display` writes.
+    pub fn push(self, out: &mut String) {
+        let micros =
+            u64::from((self.0.subsec_nanos() + 500) / 1000).saturating_add(self.0.as_secs().saturating_mul(MICROS));
+        let (thousandths, unit) =
+            if micros < MICROS { (micros, " ms") } else { (micros.saturating_add(500) / 1000, " s") };
+        digits::push(out, thousandths / 1000);
+        out.push('.');
+        digits::push_last(out, (thousandths % 1000) as u32, 3);
+        out.push_str(unit);
+    }
+}
+
+/// Microseconds in a second.
+const MICROS: u64 = 1_000_000;
+
 impl Display for Took {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let micros = (self.0.as_nanos() + 500) / 1000;
-        if micros < 1_000_000 {
-            write!(f, "{}.{:03} ms", micros / 1000, micros % 1000)
-        } else {
-            let millis = (micros + 500) / 1000;
-            write!(f, "{}.{:03} s", millis / 1000, millis % 1000)
-        }
+        let mut text = String::with_capacity(16);
+        self.push(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -81,8 +96,25 @@ impl Display for Count {
 
 /// The columns that a text takes on a terminal. Nearly all text is ASCII and arrows, whose width needs no tables.
 pub fn columns(text: &str) -> usize {
-    let plain = text.chars().try_fold(0, |sum, char| matches!(char, ' '..='~' | '→' | '←').then_some(sum + 1));
-    plain.unwrap_or_else(|| UnicodeWidthStr::width(text))
+    plain_columns(text).unwrap_or_else(|| UnicodeWidthStr::width(text))
+}
+
+/// The same of a text of nothing but ASCII that prints and arrows, in which nothing is to be escaped.
+pub(super) fn plain_columns(text: &str) -> Option<usize> {
+    if is_plain(text) {
+        return Some(text.len());
+    }
+    let (mut sum, mut rest) = (0, text);
+    loop {
+        let plain = plain_prefix(rest);
+        sum += plain;
+        rest = rest.get(plain..)?;
+        if rest.is_empty() {
+            return Some(sum);
+        }
+        rest = rest.strip_prefix(['→', '←'])?;
+        sum += 1;
+    }
 }
 
 /// Writes the times of packets; remembers the second that it wrote last, because most packets share it.
@@ -114,16 +146,15 @@ impl Clock {
         }
         out.push_str(&self.text);
         let micros = (at.as_nanos() % 1_000_000_000 / 1000) as u32;
-        out.push('.');
-        if short { push_digits(micros / 1000, 3, out) } else { push_digits(micros, 6, out) }
+        if short { digits::push_last(out, micros / 1000, 3) } else { digits::push_last(out, micros, 6) }
     }
 
     fn hours(&self, second: u64) -> String {
         let time = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
         match time {
-            Some(time) => time.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string(),
+            Some(time) => time.to_zoned(self.zone.clone()).strftime("%H:%M:%S.").to_string(),
             // Past the year 9999, which only a broken capture reaches.
-            None => "--:--:--".to_owned(),
+            None => "--:--:--.".to_owned(),
         }
     }
 }
@@ -152,7 +183,7 @@ impl UtcClock {
             self.text = time.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
         }
         self.text.truncate("YYYY-MM-DDTHH:MM:SS.".len());
-        push_digits(nanos, 9, &mut self.text);
+        digits::push_last(&mut self.text, nanos, 9);
         self.text.push('Z');
         &self.text
     }
@@ -161,13 +192,6 @@ impl UtcClock {
 impl Default for UtcClock {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Appends the last `digits` decimal digits of a number, with zeros in front; nine at most.
-fn push_digits(number: u32, digits: u32, out: &mut String) {
-    for place in (0..digits.min(9)).rev() {
-        out.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
     }
 }
 
@@ -197,13 +221,20 @@ mod tests {
         let took = |nanos| Took(Duration::from_nanos(nanos)).to_string();
         assert_eq!((took(45_400), took(1_222_600)), ("0.045 ms".to_owned(), "1.223 ms".to_owned()));
         assert_eq!((took(999_999_400), took(12_340_000_000)), ("999.999 ms".to_owned(), "12.340 s".to_owned()));
+        assert_eq!((took(999_999_500), took(1_999_999_499)), ("1.000 s".to_owned(), "2.000 s".to_owned()));
+        assert_eq!((took(0), took(u64::MAX)), ("0.000 ms".to_owned(), "18446744073.710 s".to_owned()));
     }
 
     #[test]
     fn plain_text_is_as_wide_as_the_tables_say() {
-        for text in ["", "web → db", "größe → 数据库", "e\u{301}", "→← ~"] {
+        for text in
+            ["", "web → db", "größe → 数据库", "e\u{301}", "→← ~", "→", "0123456 → 0123456789 ←", "→数", "a\u{7f}"]
+        {
             assert_eq!(columns(text), UnicodeWidthStr::width(text), "{text}");
         }
+        let plain =
+            [("web → db", Some(8)), ("→←", Some(2)), ("größe", None), ("→ü", None), ("→\n", None), ("", Some(0))];
+        assert_eq!(plain.map(|(text, _)| plain_columns(text)), plain.map(|(_, columns)| columns));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
     Outcome, Place, Remaining, Stage, Subject, What,
 };
+use crate::{address, digits};
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
 pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
@@ -84,16 +85,19 @@ impl Words<'_> {
     fn exchange(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
         match &exchange.subject {
             Subject::Ping { sequence, data_len, hop_limit, fragmented, .. } => {
-                write!(self.out, "seq {sequence}")?;
+                self.number("seq ", *sequence);
                 if !self.short {
-                    let how = if *fragmented { " in fragments" } else { "" };
-                    write!(self.out, ", {data_len} bytes{how}, ttl {hop_limit}")?;
+                    self.number(", ", *data_len);
+                    self.number(if *fragmented { " bytes in fragments, ttl " } else { " bytes, ttl " }, *hop_limit);
                 }
                 self.out.push_str(" → ");
             }
             Subject::Neighbour { address, .. } => match exchange.outcome {
                 Outcome::Answered if self.short => self.out.push_str("is "),
-                Outcome::Answered => write!(self.out, "{address} is ")?,
+                Outcome::Answered => {
+                    address::push(self.out, *address);
+                    self.out.push_str(" is ");
+                }
                 _ => write!(self.out, "who has {address}? → ")?,
             },
             Subject::Lookup(lookup) => {
@@ -108,11 +112,19 @@ impl Words<'_> {
         Ok(())
     }
 
+    /// Some words and a number behind them.
+    fn number(&mut self, before: &str, number: impl itoa::Integer) {
+        self.out.push_str(before);
+        digits::push(self.out, number);
+    }
+
     pub fn question(&mut self, lookup: &Lookup<'_>) -> fmt::Result {
         if lookup.name.is_empty() {
             return self.out.write_str("no question");
         }
-        write!(self.out, "{} {}", lookup.kind, lookup.question())?;
+        lookup.kind.write_text(self.out)?;
+        self.out.push(' ');
+        lookup.question().write_text(self.out)?;
         if lookup.over_tcp { self.out.write_str(" (TCP)") } else { Ok(()) }
     }
 
@@ -131,7 +143,11 @@ impl Words<'_> {
     pub fn answer(&mut self, subject: &Subject<'_>) -> fmt::Result {
         match subject {
             Subject::Ping { .. } => self.out.write_str("reply"),
-            Subject::Neighbour { mac: Some(mac), .. } => write!(self.out, "at {mac}"),
+            Subject::Neighbour { mac: Some(mac), .. } => {
+                self.out.push_str("at ");
+                mac.push(self.out);
+                Ok(())
+            }
             Subject::Neighbour { mac: None, .. } => self.out.write_str("here"),
             Subject::Lookup(lookup) => match lookup.message() {
                 Some(message) => describe::answers(&message, self.out),
@@ -185,10 +201,12 @@ impl Words<'_> {
                 if handshake.tries > 1 { write!(self.out, " (try {})", handshake.tries) } else { Ok(()) }
             }
             Stage::Closed { by } => {
-                match self.short {
-                    true => self.out.push_str("closed: "),
-                    false => write!(self.out, "closed by {}: ", by.name())?,
+                self.out.push_str("closed");
+                if !self.short {
+                    self.out.push_str(" by ");
+                    self.out.push_str(by.name());
                 }
+                self.out.push_str(": ");
                 self.traffic(connection)
             }
             Stage::Reset { by } => {
@@ -218,7 +236,11 @@ impl Words<'_> {
         let Connection { there, back, .. } = connection;
         match self.short {
             true => write!(self.out, "{} →, {} ←", there.bytes, back.bytes)?,
-            false => write!(self.out, "{} bytes there, {} back", there.bytes, back.bytes)?,
+            false => {
+                self.number("", there.bytes);
+                self.number(" bytes there, ", back.bytes);
+                self.out.push_str(" back");
+            }
         }
         self.troubles(connection)
     }

@@ -8,11 +8,12 @@ use crate::decode::{Network, Packet, describe, message};
 
 /// A packet in words, which are written into `words`.
 pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> {
+    let message = message::read(packet);
     words.clear();
     // Writing to a String cannot fail.
-    let _ = describe::describe(packet, words);
-    let ends = match packet.network {
-        Network::Ip(ip) => Some(message::ends(&ip)),
+    let _ = describe::describe_with(packet, message.as_ref(), words);
+    let ends = match &packet.network {
+        Network::Ip(ip) => Some(message::ends(ip)),
         Network::Arp(arp) => {
             let end = |address: std::net::Ipv4Addr| message::Endpoint::host(address.into());
             Some((end(arp.sender), end(arp.target)))
@@ -29,8 +30,8 @@ pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> 
         seen: super::seen(packet),
         ends,
         macs: (packet.link.source, packet.link.destination),
-        kind: describe::kind(packet),
-        content: Content::of(packet),
+        kind: describe::kind_with(packet, message.as_ref()),
+        content: Content::with(packet, message.as_ref()),
         words: Cow::Borrowed(words),
         wire_len: packet.wire_len,
     })
