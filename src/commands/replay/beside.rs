@@ -8,14 +8,15 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::super::output::Output;
 use super::BAR_EVERY;
 use super::following::{Following, Spot, Telling};
 use super::packets::{Followed, Reading};
-use super::steps::{Hearing, Sending};
+use super::steps::{Hearing, Sending, Steps};
 use super::story::Story;
+use super::teller::Teller;
 use crate::capture::file::{FileSource, Merged};
 use crate::capture::{Next, Source};
 use crate::cli;
@@ -112,14 +113,7 @@ impl Story<'_> {
             let mut sending = Sending::new(to, emptied);
             let follower = spawn(scope, "following", move || follow(files, following, &mut sending, stop, left));
             let Some(follower) = follower else { return false };
-            let mut hearing = Hearing::default();
-            for mut steps in &from {
-                if !hearing.tell(&mut steps, teller) {
-                    break;
-                }
-                let _ = back.try_send(steps);
-            }
-            drop(from);
+            tell(from, &back, teller);
             join(follower);
             true
         })
@@ -133,8 +127,6 @@ impl Story<'_> {
         let Self { following, teller, .. } = self;
         thread::scope(|scope| {
             let mut reading = Reading::new(to, emptied);
-            let reader = spawn(scope, "reading", move || read(files, &mut reading, stop, left));
-            let Some(reader) = reader else { return false };
             let (to, from) = bounded(QUEUE);
             let (back, emptied) = bounded(2 * QUEUE);
             let mut sending = Sending::new(to, emptied);
@@ -148,14 +140,10 @@ impl Story<'_> {
                 sending.flush();
             });
             let Some(follower) = follower else { return false };
-            let mut hearing = Hearing::default();
-            for mut steps in &from {
-                if !hearing.tell(&mut steps, teller) {
-                    break;
-                }
-                let _ = back.try_send(steps);
-            }
-            drop(from);
+            // The last: whoever reads has read something.
+            let reader = spawn(scope, "reading", move || read(files, &mut reading, stop, left));
+            let Some(reader) = reader else { return false };
+            tell(from, &back, teller);
             join(follower);
             join(reader);
             true
@@ -213,6 +201,18 @@ fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop:
     to.flush();
 }
 
+/// Tells what comes, until all or enough was told.
+fn tell(from: Receiver<Steps>, back: &Sender<Steps>, teller: &mut Teller<'_>) {
+    let mut hearing = Hearing::default();
+    for mut steps in from {
+        if !hearing.tell(&mut steps, teller) {
+            break;
+        }
+        // Beyond what is on its way none is needed.
+        let _ = back.try_send(steps);
+    }
+}
+
 /// A thread that touches nothing but what it is given; `None` where there can be no more.
 fn spawn<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
@@ -230,5 +230,24 @@ fn spawn<'scope, 'env>(
 fn join(thread: ScopedJoinHandle<'_, ()>) {
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "in the other thread")]
+    fn a_panic_of_a_thread_is_one_here_and_nobody_waits_for_it() {
+        let (to, from) = bounded::<u8>(QUEUE);
+        thread::scope(|scope| {
+            let thread = spawn(scope, "reading", move || {
+                to.send(1).unwrap();
+                panic!("in the other thread");
+            });
+            assert_eq!(from.iter().count(), 1, "the channel is closed");
+            join(thread.unwrap());
+        });
     }
 }

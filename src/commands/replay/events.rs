@@ -120,3 +120,48 @@ fn keep(all: &mut Vec<u8>, bytes: &mut Cow<'_, [u8]>) -> Range<usize> {
     *bytes = Cow::Borrowed(&[]);
     start..all.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::capture::file::FileSource;
+    use crate::capture::{Next, Source};
+    use crate::decode::decode;
+    use crate::track::{Limits, Tracker, packet_line};
+
+    #[test]
+    fn what_comes_back_is_what_was_kept() {
+        let (mut events, mut expected, mut words) = (Events::default(), String::new(), String::new());
+        for name in ["nginx-flask-redis", "ping-by-name"] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(name);
+            let mut source = FileSource::open(&path.with_extension("pcapng"), 0).unwrap();
+            let mut tracker = Tracker::new(Limits { measures: true, ..Limits::default() });
+            let mut keep = |event: Event<'_>| {
+                writeln!(expected, "{event:?}").unwrap();
+                events.push(event);
+            };
+            loop {
+                match source.next().unwrap() {
+                    Next::Frame(frame, _) => {
+                        let packet = decode(&frame);
+                        keep(packet_line(&packet, &mut words));
+                        tracker.observe(&packet, &mut keep);
+                    }
+                    Next::End => break,
+                    _ => {}
+                }
+            }
+            tracker.finish(&mut keep);
+            let count = events.len();
+            assert!(count > 20 && events.bytes() > 1000);
+            let mut came = String::new();
+            events.take().for_each(|event| writeln!(came, "{event:?}").unwrap());
+            assert_eq!(came, expected);
+            events.clear();
+            assert_eq!((events.len(), events.bytes()), (0, 0));
+            expected.clear();
+        }
+    }
+}

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use self::beside::Threads;
 use self::following::Following;
 use self::story::{Ending, Story};
-use self::teller::{Teller, Told};
+use self::teller::{Teller, Wanted};
 use super::again::Originals;
 use super::audience::Audience;
 use super::captures::{bar, open_all};
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
         let opened = files.len() == names.len();
         output.namer.set_given_names(given.addresses().clone());
         let following = Following::new(limits(&arguments.output, output.measures()), output.wants_packets());
-        let told = Told {
+        let wanted = Wanted {
             given: given.clone(),
             copies: copies(&arguments.output),
             is_filtered: filter.is_some(),
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
         let mut merged = Merged::new(files);
         let story = Story {
             rewriting: rewriting.take().map(|planned| planned.of(&merged, &given)),
-            teller: Teller::new(output, told, &mut streams.messages, bar.as_ref()),
+            teller: Teller::new(output, wanted, &mut streams.messages, bar.as_ref()),
             following,
             filter,
             tells,

@@ -127,7 +127,7 @@ impl Reading {
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>, tap: &Tap) {
         let chunk = &mut self.room.chunk;
-        if self.spot != Some((frame.tap, frame.link)) || chunk.frames.is_empty() && chunk.between.is_empty() {
+        if self.spot != Some((frame.tap, frame.link)) {
             self.spot = Some((frame.tap, frame.link));
             let tap = self.taps.entry(frame.tap).or_insert_with(|| Arc::new(tap.clone()));
             chunk.between.push((chunk.frames.len(), Between::Spot(frame.tap, frame.link, Arc::clone(tap))));
@@ -161,10 +161,6 @@ impl Reading {
 
     fn between(&mut self, what: Between) {
         let chunk = &mut self.room.chunk;
-        if chunk.between.is_empty() {
-            // The batch is to say where its packets are from.
-            self.spot = None;
-        }
         chunk.between.push((chunk.frames.len(), what));
         self.send_full();
     }
@@ -182,6 +178,7 @@ impl Reading {
         let empty = self.back.try_recv().unwrap_or_default();
         let Room { chunk, packets } = std::mem::replace(&mut self.room, empty);
         self.is_over |= self.to.send(Batch::of(chunk, packets)).is_err();
+        // Each batch says where its packets are from.
         self.spot = None;
     }
 }

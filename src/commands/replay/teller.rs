@@ -37,8 +37,8 @@ pub(super) struct Teller<'a> {
     bar: Option<&'a ProgressBar>,
 }
 
-/// What of the telling the user has said.
-pub(super) struct Told {
+/// How it is to be told.
+pub(super) struct Wanted {
     pub given: GivenNames,
     pub copies: usize,
     pub is_filtered: bool,
@@ -46,11 +46,11 @@ pub(super) struct Told {
 }
 
 impl<'a> Teller<'a> {
-    pub fn new(output: Output, told: Told, messages: &'a mut Messages, bar: Option<&'a ProgressBar>) -> Self {
+    pub fn new(output: Output, wanted: Wanted, messages: &'a mut Messages, bar: Option<&'a ProgressBar>) -> Self {
         let mut facts = Facts::default();
-        facts.is_filtered = told.is_filtered;
+        facts.is_filtered = wanted.is_filtered;
         let log = Log { output, joiner: None, facts };
-        let Told { given, copies, files, .. } = told;
+        let Wanted { given, copies, files, .. } = wanted;
         let (undecoded, errors) = (Undecoded::default(), Vec::new());
         Self { log, undecoded, errors, messages, given, copies, known: None, files, bar }
     }
