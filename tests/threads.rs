@@ -272,5 +272,5 @@ fn a_signal_ends_it_with_the_summary_of_what_was_told() {
     let (lines, summary) = log.split_once("\n\n").unwrap();
     assert!(whole.starts_with(lines) && log.len() < whole.len() / 2, "{} of {} bytes", log.len(), whole.len());
     let packets = lines.lines().count();
-    assert!(summary.ends_with(&format!("{packets} packets, 0 dropped by the kernel\n")), "{packets}: {summary}");
+    assert!(summary.contains(&format!("\n{packets} packets")), "{packets}: {summary}");
 }
