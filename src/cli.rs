@@ -131,6 +131,10 @@ pub struct Replay {
     /// waits for a key before each line. docs/replay.md has the keys.
     #[arg(long, value_name = "PACE", default_value = "max", conflicts_with = "summary")]
     pub pace: Pace,
+    /// Threads that read, follow and tell large files beside each other, at most; 1 does it all by itself. Unless given, as
+    /// many as there are processors. The log is the same.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
     /// As whom.
     #[command(flatten)]
     pub run_as: RunAs,

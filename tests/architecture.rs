@@ -13,6 +13,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["docker/"]),
     ("futures_util", &["docker/"]),
     ("crossbeam_channel", &["commands/"]),
+    ("self_cell", &["commands/replay/"]),
     ("hdrhistogram", &[]),
     ("base64", &["latency/files/"]),
     ("plotters", &["chart/"]),

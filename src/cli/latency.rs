@@ -68,6 +68,10 @@ pub struct Latency {
     /// Do not put interfaces into promiscuous mode; then a bridge shows only what is sent to all or to the host.
     #[arg(short = 'p', long = "no-promiscuous-mode")]
     pub no_promiscuous: bool,
+    /// Threads that read, follow and count large captures beside each other, at most; 1 does it all by itself. Unless given,
+    /// as many as there are processors. The figures are the same.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
     /// As whom.
     #[command(flatten)]
     pub run_as: RunAs,
@@ -229,6 +233,7 @@ impl Latency {
             files,
             read: Vec::new(),
             pace: super::Pace::Max,
+            threads: self.threads,
             run_as: self.run_as.clone(),
             names: self.given.clone(),
             rewriting: Rewriting::default(),

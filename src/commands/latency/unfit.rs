@@ -15,13 +15,18 @@ pub(super) fn refuse(arguments: &Latency, input: &Input) -> Result<(), String> {
             (of_packets(arguments), "--probe measures its probes only: leave it out"),
             (arguments.table.measures.first().map(|_| "--measure"), "--probe measures its probes only: leave it out"),
             (of_names(arguments), "it is for captures, and the daemon has the names: leave it out"),
+            (arguments.threads.map(|_| "--threads"), NO_FILES),
         ],
         Input::Targets(_) => {
-            vec![(of_names(arguments), "it is for captures, and the daemon has the names: leave it out")]
+            vec![
+                (of_names(arguments), "it is for captures, and the daemon has the names: leave it out"),
+                (arguments.threads.map(|_| "--threads"), NO_FILES),
+            ]
         }
         _ if is_of_logs => vec![
             (of_packets(arguments), NO_PACKETS),
             (arguments.count.map(|_| "-c"), NO_PACKETS),
+            (arguments.threads.map(|_| "--threads"), NO_PACKETS),
             (arguments.table.hops.then_some("--hops"), NO_PACKETS),
             ((arguments.numeric > 0).then_some("-n"), NO_PACKETS),
             ((!matches!(arguments.names, Names::Container)).then_some("--names"), NO_PACKETS),
@@ -36,6 +41,8 @@ pub(super) fn refuse(arguments: &Latency, input: &Input) -> Result<(), String> {
 
 const NO_PACKETS: &str = "a .hlog has no packets, only what was counted of them: give it when they are measured";
 const NOT_LIVE: &str = "it is about what is on the wire, and a file was named: leave it out";
+
+const NO_FILES: &str = "it is for captures: leave it out";
 
 /// A flag that picks packets or events.
 fn of_packets(arguments: &Latency) -> Option<&'static str> {
@@ -83,6 +90,9 @@ mod tests {
             ("--probe a b --filter tcp", "--filter"),
             ("--probe a b --measure dns", "--measure"),
             ("net --hosts names", "--hosts"),
+            ("net --threads 2", "--threads"),
+            ("--probe a b --threads 2", "--threads"),
+            ("run.hlog --threads 2", "--threads"),
             ("run.hlog --not --kind arp", "--kind"),
             ("run.hlog --slower-than 1s", "--slower-than"),
             ("run.hlog -c 5", "-c"),
@@ -108,7 +118,7 @@ mod tests {
             "--probe a b -c 5 --for 1s --hops --names service",
             "--probe a b -n",
             "net --from a --filter tcp --measure dns --for 1s --wait -B 64 -p -c 5",
-            "run.pcap --from a --filter tcp --measure dns --hosts names -c 5 -n --hops",
+            "run.pcap --from a --filter tcp --measure dns --hosts names -c 5 -n --hops --threads 2",
             "run.hlog --measure dns --by port --sort max --max-series 5 --bars",
             "--compare run.pcap run.pcapng --port 80 -c 5",
         ] {

@@ -1,0 +1,109 @@
+//! What of a replay is followed: from packets to events, and how late it is.
+
+use crate::capture::{LinkType, NameBlock, Tap, TapId};
+use crate::decode::Packet;
+use crate::time::Timestamp;
+use crate::track::{Limits, Sink, Tracker, packet_line};
+
+use super::super::of_asides;
+use crate::capture::Error;
+
+/// Where a packet was seen.
+#[derive(Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub id: TapId,
+    /// That of the packet: interfaces that share a tap may have several.
+    pub link: LinkType,
+    pub tap: &'a Tap,
+}
+
+/// Where it is told, now or later: events, and what has to be known of the capture meanwhile, in its order.
+pub(super) trait Telling: Sink {
+    /// A packet is there; the events that come next are known by it.
+    fn meet(&mut self, at: Timestamp, spot: Spot<'_>);
+    /// It cannot be decoded.
+    fn undecoded(&mut self, link: LinkType);
+    /// All events of the packet were given: what has waited until then may be told.
+    fn due(&mut self, at: Timestamp);
+    /// The capture went on until then; `is_later` than the latest packet.
+    fn idle(&mut self, at: Timestamp, is_later: bool);
+    /// The file tells names.
+    fn names(&mut self, block: &NameBlock);
+    /// A file cannot be read on.
+    fn errors(&mut self, errors: Vec<Error>);
+    /// So much of the files was read, in bytes.
+    fn position(&mut self, bytes: u64);
+    /// Whether nothing more is wanted.
+    fn is_over(&self) -> bool;
+}
+
+/// Follows the packets of capture files.
+pub(super) struct Following {
+    tracker: Tracker,
+    /// Follows what is in a file for what it tells of others; it is not counted.
+    asides: Tracker,
+    /// The time of the latest packet.
+    latest: Timestamp,
+    /// A line for each packet is wanted.
+    wants_packets: bool,
+    words: String,
+}
+
+impl Following {
+    pub fn new(limits: Limits, wants_packets: bool) -> Self {
+        Self {
+            tracker: Tracker::new(limits),
+            asides: Tracker::new(of_asides(limits)),
+            latest: Timestamp::ZERO,
+            wants_packets,
+            words: String::new(),
+        }
+    }
+
+    pub const fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// Follows a packet, or counts one that cannot be decoded.
+    #[inline]
+    pub fn packet<T: Telling>(&mut self, at: Timestamp, spot: Spot<'_>, packet: Option<&Packet<'_>>, to: &mut T) {
+        self.latest = at;
+        to.meet(at, spot);
+        match packet {
+            Some(packet) if spot.tap.aside.is_some() => self.asides.observe(packet, to),
+            Some(packet) => {
+                if self.wants_packets {
+                    to.event(packet_line(packet, &mut self.words));
+                    if to.is_over() {
+                        return;
+                    }
+                }
+                self.tracker.observe(packet, to);
+            }
+            None if spot.tap.aside.is_some() => {}
+            None => to.undecoded(spot.link),
+        }
+    }
+
+    /// A packet was left out, which still says how late it is.
+    pub fn pass(&mut self, at: Timestamp, to: &mut impl Telling) {
+        self.tracker.tick(at, to);
+    }
+
+    /// The capture went on until then, or a pipe is silent.
+    pub fn idle(&mut self, at: Timestamp, to: &mut impl Telling) {
+        let is_later = at > self.latest;
+        if is_later {
+            self.latest = at;
+            self.tracker.tick(at, to);
+            self.asides.tick(at, to);
+        }
+        to.idle(at, is_later);
+    }
+
+    /// The capture ended.
+    pub fn finish(&mut self, to: &mut impl Telling) {
+        self.asides.finish(to);
+        self.tracker.finish(to);
+    }
+}
