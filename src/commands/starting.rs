@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::losses::Loss;
 use crate::capture::TapId;
+use crate::render::losses::By;
 use crate::track::event::Event;
 
 /// A namespace that cannot be entered for this long never will.
@@ -46,12 +48,12 @@ struct Entered {
 }
 
 #[derive(Debug)]
-#[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
 struct Unclaimed {
     since: Instant,
     namespace: PathBuf,
-    events: Vec<Box<Event<'static>>>,
-    lost: u64,
+    events: Vec<Event<'static>>,
+    /// Events for which there was no room.
+    lost: Option<Loss>,
 }
 
 impl Starting {
@@ -101,7 +103,7 @@ impl Starting {
     /// What this tap shows is held back.
     pub fn opened(&mut self, tap: TapId, namespace: &Path, now: Instant) {
         let namespace = namespace.to_owned();
-        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: 0 });
+        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: None });
     }
 
     /// Whether nobody has said yet whose tap this is.
@@ -110,19 +112,24 @@ impl Starting {
     }
 
     /// Keeps an event of an unclaimed tap; gives it back if the tap is not one.
-    pub fn hold(&mut self, event: Box<Event<'static>>) -> Option<Box<Event<'static>>> {
+    pub fn hold(&mut self, event: Event<'static>) -> Option<Event<'static>> {
+        if self.unclaimed.is_empty() {
+            return Some(event);
+        }
         let Some(unclaimed) = self.unclaimed.get_mut(&event.place().tap) else { return Some(event) };
         if unclaimed.events.len() < MAX_HELD {
             unclaimed.events.push(event);
         } else {
-            unclaimed.lost += 1;
+            let (tap, at) = (event.place().tap, event.known_at());
+            let nothing = Loss { tap, by: By::Queue, count: 0, since: at, until: at };
+            let lost = unclaimed.lost.get_or_insert(nothing);
+            (lost.count, lost.until) = (lost.count + 1, lost.until.max(at));
         }
         None
     }
 
-    /// It is known whose tap this is: the events that were held back, and how many were too many.
-    #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
-    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
+    /// It is known whose tap this is: the events that were held back, and those that were too many.
+    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Event<'static>>, Option<Loss>)> {
         let unclaimed = self.unclaimed.remove(&tap)?;
         self.entered.retain(|entered| entered.path != unclaimed.namespace);
         Some((unclaimed.events, unclaimed.lost))

@@ -16,13 +16,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
 
 use self::keeping::Keeping;
 pub(super) use self::probing::Purpose;
 use super::awaiting::Awaiting;
 use super::clients::Listening;
 use super::latency::Probing;
+use super::losses::Losses;
 use super::output::Output;
 use super::owners::Owners;
 use super::plan::{Place, Plan, Wish};
@@ -44,8 +45,8 @@ use crate::track::Counters;
 
 /// Any live tap: they all have the daemon's names.
 const LIVE: TapId = TapId(0);
-/// Events that wait for a slow reader; beyond this they are counted as lost.
-const EVENTS: usize = 65_536;
+/// Batches of events that are told between two looks at everything else.
+const BATCHES: usize = 16;
 /// How long the daemon may take to say what there is, before what the user named is called unknown.
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
@@ -67,7 +68,8 @@ enum Control {
     Namespace(PathBuf),
     /// The recording has ended by itself.
     Recorded(recording::Ended),
-    Signal,
+    /// The user wants it to end, since then.
+    Signal(Timestamp),
 }
 
 /// Runs the command; `record` and `latency` are the same for another purpose.
@@ -166,6 +168,8 @@ struct Watching {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     joiner: Joiner,
+    /// One tap is open, so that what it sees has no copies.
+    is_alone: bool,
     awaiting: Awaiting,
     /// What is to be told next, and waits for a name.
     next: VecDeque<Told<'static>>,
@@ -174,9 +178,13 @@ struct Watching {
     counters: Counters,
     drops: Drops,
     undecoded: Undecoded,
-    lost: u64,
+    /// Events that are missing in the log, and all that was lost, by place.
+    events_lost: u64,
+    losses: Losses,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
+    /// When the user asked for the end.
+    ending_at: Option<Timestamp>,
     /// Something ended whose place may be wanted again: a container that left a network and joined it anew.
     look_again: bool,
     whole: bool,
@@ -190,11 +198,12 @@ impl Watching {
         control: Sender<Control>,
         keeping: Keeping,
     ) -> Self {
-        let (sender, receiver) = bounded(EVENTS);
+        // Bounded by the queue's own count, since a batch is as many events as there were.
+        let (sender, receiver) = unbounded();
         let shared = Shared {
-            lost: AtomicU64::new(0),
+            queue: Arc::default(),
             packets: AtomicU64::new(0),
-            count: arguments.output.count.unwrap_or(u64::MAX),
+            count: arguments.output.count,
             wants_packets: output.wants_packets(),
             tracks: !keeping.is_silent,
             limits: limits(&arguments.output, output.measures()),
@@ -236,14 +245,17 @@ impl Watching {
             receiver,
             shared: Arc::new(shared),
             joiner: Joiner::new(Duration::ZERO).with_room(copies),
+            is_alone: false,
             awaiting: Awaiting::new(),
             next: VecDeque::new(),
             held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
             undecoded: Undecoded::default(),
-            lost: 0,
+            events_lost: 0,
+            losses: Losses::default(),
             daemon_is_out: false,
+            ending_at: None,
             look_again: false,
             whole: true,
         }
@@ -258,12 +270,16 @@ impl Watching {
             let due = self.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
-                recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
+                recv(receiver) -> message => if let Ok(message) = message { self.take_all(message) },
                 recv(controls) -> control => match control {
                     Ok(Control::Docker(change)) => self.docker(change),
                     Ok(Control::Namespace(path)) => self.namespace(path),
                     Ok(Control::Recorded(ended)) => if self.recorded(ended) { return },
-                    Ok(Control::Signal) | Err(_) => return,
+                    Ok(Control::Signal(at)) => {
+                        self.ending_at = Some(at);
+                        return;
+                    }
+                    Err(_) => return,
                 },
                 default(left) => {}
             }
@@ -274,6 +290,7 @@ impl Watching {
             }
             self.look_again();
             self.tell_due();
+            self.output.flush();
             self.show_progress();
             self.output.show_progress();
         }
@@ -345,15 +362,28 @@ impl Watching {
         }
     }
 
+    /// Takes a message, and a few more where they are there already.
+    fn take_all(&mut self, message: Message) {
+        self.take(message);
+        for message in self.receiver.clone().try_iter().take(BATCHES) {
+            self.take(message);
+        }
+    }
+
     fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) => {
-                if let Some(event) = self.starting.hold(event)
-                    && self.admits_settling(&event)
-                {
-                    self.join(event);
+            Message::Events(batch) => {
+                self.shared.queue.taken(&batch);
+                let now = wall_clock();
+                for event in batch.events {
+                    if let Some(event) = self.starting.hold(event)
+                        && self.admits_settling(&event)
+                    {
+                        self.tell_or_join(event, now);
+                    }
                 }
             }
+            Message::Lost(loss) => self.lost(&loss),
             Message::Ended(ended) => self.ended(*ended),
         }
     }
@@ -396,5 +426,5 @@ fn monotonic() -> Instant {
 
 /// Ctrl-C and SIGTERM end the log with its summary; a second one ends the program.
 fn listen_for_signals(control: Sender<Control>) {
-    signals::listen(move || drop(control.send(Control::Signal)));
+    signals::listen(move || drop(control.send(Control::Signal(wall_clock()))));
 }

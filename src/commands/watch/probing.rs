@@ -30,7 +30,7 @@ impl Purpose {
         match self {
             Self::Latency(measuring, probing) => (Output::measuring(&arguments.output, *measuring), probing),
             Self::Log | Self::Record => {
-                (Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true), None)
+                (Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, false), None)
             }
         }
     }
