@@ -82,14 +82,12 @@ impl Losses {
     /// Adds what was lost.
     pub fn add(&mut self, lost: &Lost) {
         let key = (lost.by, lost.namespace.clone(), lost.interface.clone());
-        match self.0.get_mut(&key) {
-            Some(sum) => {
-                sum.count += lost.count;
-                sum.since = sum.since.min(lost.since);
-                sum.until = sum.until.max(lost.until);
-            }
-            None if self.0.len() < MAX_PLACES => drop(self.0.insert(key, lost.clone())),
-            None => {}
+        if let Some(sum) = self.0.get_mut(&key) {
+            sum.count += lost.count;
+            sum.since = sum.since.min(lost.since);
+            sum.until = sum.until.max(lost.until);
+        } else if self.0.len() < MAX_PLACES {
+            self.0.insert(key, lost.clone());
         }
     }
 

@@ -275,6 +275,7 @@ impl Story {
             undecoded: self.undecoded.clone().into_named(),
             drops: files.drops(),
             events_lost: 0,
+            losses: Vec::new(),
             names_forgotten: self.log.output.namer.forgotten(),
             crowded_out: self.log.joiner.as_ref().map_or(0, Joiner::crowded_out),
             interfaces_sharing: files.interfaces_sharing_a_tap(),

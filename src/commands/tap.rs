@@ -169,6 +169,9 @@ impl Following {
             error,
             undecoded: link.filter(|_| self.undecoded > 0).map(|link| (link, self.undecoded)),
         };
+        // To close a packet socket the kernel waits for all processors. Hundreds of taps do so at the same time here, and
+        // one after the other where the end of the program closes them.
+        drop(self.live);
         self.outbox.tell(Message::Ended(Box::new(ended)));
     }
 

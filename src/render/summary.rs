@@ -145,7 +145,7 @@ impl Summary {
     }
 
     /// The summary for programs: see docs/output.md.
-    pub fn to_json(&self, totals: &Totals) -> impl Serialize {
+    pub fn to_json<'a>(&'a self, totals: &'a Totals) -> impl Serialize + use<'a> {
         let exchanges = (0..).map(ProtocolId).zip(&self.exchanges).filter(|(_, exchanges)| exchanges.total() > 0);
         let exchanges = exchanges.map(|(protocol, exchanges)| (protocol.protocol().name(), exchanges));
         JsonSummary {
