@@ -39,7 +39,7 @@ if [ "$(id -u)" != 0 ]; then
 elif ! docker info >/dev/null 2>&1; then
   leave_out "the Docker lab, which takes a Docker Engine: apt-get install docker.io, then ./test.sh"
   need_packages iproute2
-  timed_tests --test live_tap --test live_probe --test live_faults
+  timed_tests --test live_tap --test live_probe --test live_faults --test live_losses
 else
   need_packages iproute2 libcap2-bin tcpdump curl openssl util-linux
   tests/lab/images.sh

@@ -11,6 +11,7 @@ use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
 use crate::name::{Introduction, Namer, Naming, Room};
+use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary};
 use crate::track::event::Event;
@@ -196,12 +197,12 @@ impl Output {
         }
     }
 
-    /// Says that events came faster than they could be shown.
-    pub fn lost(&mut self, count: u64) {
+    /// Says that something is missing.
+    pub fn lost(&mut self, lost: &Lost) {
         if self.lines == Lines::None {
             return;
         }
-        let written = self.view.lost(count);
+        let written = self.view.lost(lost);
         self.check(written);
     }
 

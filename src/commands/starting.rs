@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::losses::Loss;
 use crate::capture::TapId;
+use crate::render::losses::By;
 use crate::track::event::Event;
 
 /// A namespace that cannot be entered for this long never will.
@@ -46,12 +48,12 @@ struct Entered {
 }
 
 #[derive(Debug)]
-#[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
 struct Unclaimed {
     since: Instant,
     namespace: PathBuf,
-    events: Vec<Box<Event<'static>>>,
-    lost: u64,
+    events: Vec<Event<'static>>,
+    /// What was lost: events for which there was no room, and packets.
+    lost: Vec<Loss>,
 }
 
 impl Starting {
@@ -101,7 +103,7 @@ impl Starting {
     /// What this tap shows is held back.
     pub fn opened(&mut self, tap: TapId, namespace: &Path, now: Instant) {
         let namespace = namespace.to_owned();
-        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: 0 });
+        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: Vec::new() });
     }
 
     /// Whether nobody has said yet whose tap this is.
@@ -110,19 +112,28 @@ impl Starting {
     }
 
     /// Keeps an event of an unclaimed tap; gives it back if the tap is not one.
-    pub fn hold(&mut self, event: Box<Event<'static>>) -> Option<Box<Event<'static>>> {
+    pub fn hold(&mut self, event: Event<'static>) -> Option<Event<'static>> {
+        if self.unclaimed.is_empty() {
+            return Some(event);
+        }
         let Some(unclaimed) = self.unclaimed.get_mut(&event.place().tap) else { return Some(event) };
         if unclaimed.events.len() < MAX_HELD {
             unclaimed.events.push(event);
         } else {
-            unclaimed.lost += 1;
+            let (tap, at) = (event.place().tap, event.known_at());
+            add(&mut unclaimed.lost, Loss { tap, by: By::Queue, count: 1, since: at, until: at });
         }
         None
     }
 
-    /// It is known whose tap this is: the events that were held back, and how many were too many.
-    #[expect(clippy::vec_box, reason = "events come in boxes from the channel and leave in the same ones")]
-    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Box<Event<'static>>>, u64)> {
+    /// Keeps what an unclaimed tap has lost; whether it is one.
+    pub fn lost(&mut self, loss: &Loss) -> bool {
+        let unclaimed = self.unclaimed.get_mut(&loss.tap);
+        unclaimed.map(|unclaimed| add(&mut unclaimed.lost, *loss)).is_some()
+    }
+
+    /// It is known whose tap this is: the events that were held back, and what was lost.
+    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Event<'static>>, Vec<Loss>)> {
         let unclaimed = self.unclaimed.remove(&tap)?;
         self.entered.retain(|entered| entered.path != unclaimed.namespace);
         Some((unclaimed.events, unclaimed.lost))
@@ -138,6 +149,14 @@ impl Starting {
             self.entered.retain(|entered| Some(&entered.path) != namespace.as_ref());
         }
         overdue
+    }
+}
+
+/// Puts a loss to those of its kind, of which there are three.
+fn add(losses: &mut Vec<Loss>, loss: Loss) {
+    match losses.iter_mut().find(|known| known.by == loss.by) {
+        Some(known) => known.add(&loss),
+        None => losses.push(loss),
     }
 }
 

@@ -1,5 +1,5 @@
 //! A live tap on a thread of its own: capture, decode and track run to completion there, so that no byte of a packet
-//! ever leaves it. Only events do, through a bounded channel: when it is full, events are counted and dropped, and the
+//! ever leaves it. Only events do, through a bounded queue: when it is full, events are counted and dropped, and the
 //! capture goes on.
 
 use std::path::PathBuf;
@@ -11,21 +11,22 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::confined;
+use super::losses::{Dropping, Loss};
+use super::queue::{Batch, Outbox, Queue};
 use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
-use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId};
+use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock};
 use crate::decode;
-use crate::track::event::Event;
+use crate::time::Timestamp;
 use crate::track::{Counters, Limits, Tracker, packet_line};
-
-/// After the stop nothing more is captured, so the events that are left may wait for a slow reader this long.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What taps send.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Something that was found out.
-    Event(Box<Event<'static>>),
+    /// What was found out.
+    Events(Batch),
+    /// Something was lost.
+    Lost(Loss),
     /// The tap is done.
     Ended(Box<Ended>),
 }
@@ -44,12 +45,12 @@ pub(super) struct Ended {
 /// What all taps share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Events that found the channel full.
-    pub lost: AtomicU64,
-    /// Packets seen on all taps.
+    /// What is on its way to the log.
+    pub queue: Arc<Queue>,
+    /// Packets seen on all taps, where that matters.
     pub packets: AtomicU64,
-    /// As many packets are wanted.
-    pub count: u64,
+    /// As many packets are wanted; all where it says none.
+    pub count: Option<u64>,
     /// Whether single packets are wanted.
     pub wants_packets: bool,
     /// Whether anything is: not so where packets are recorded only.
@@ -100,6 +101,7 @@ pub(super) fn spawn(
     shared: Arc<Shared>,
 ) -> Result<Opening, Error> {
     let (id, counts, name) = (wanted.id, wanted.counts, wanted.tap.interface.clone());
+    let outbox = Outbox::new(id, sender, Arc::clone(&shared.queue), stop.clone());
     let recorder = wanted.recorder.take();
     let (tell, opened) = bounded(1);
     let work = move || match open(wanted, stop) {
@@ -107,7 +109,8 @@ pub(super) fn spawn(
             let tap = live.tap(id).cloned();
             let unknown = || Error::Io { name: String::new(), source: std::io::Error::other("a tap without a name") };
             if tell.send(tap.ok_or_else(unknown)).is_ok() {
-                Following { live, id, sender, shared, undecoded: 0, counts, recorder }.run();
+                let dropping = Dropping::new(id, wall_clock());
+                Following { live, id, outbox, dropping, shared, undecoded: 0, counts, recorder }.run();
             }
         }
         // Whoever waits for it is there.
@@ -134,7 +137,8 @@ fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
 struct Following {
     live: LiveTap,
     id: TapId,
-    sender: Sender<Message>,
+    outbox: Outbox,
+    dropping: Dropping,
     shared: Arc<Shared>,
     undecoded: u64,
     /// As in [`Wanted`].
@@ -146,19 +150,15 @@ impl Following {
     fn run(mut self) {
         let mut tracker = Tracker::new(self.shared.limits);
         let error = self.follow(&mut tracker).err();
-        let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
-        let mut tell = |event: Event<'_>| {
-            let message = Message::Event(Box::new(event.into_owned()));
-            // A reader that stalls for so long at the end does not want them.
-            if sender.send_timeout(message, LAST_WORDS).is_err() {
-                shared.lost.fetch_add(1, Ordering::Relaxed);
-            }
-        };
         let at = self.live.ended_at();
-        tracker.tick(at, &mut tell);
-        tracker.finish(&mut tell);
+        tracker.tick(at, &mut self.outbox);
+        tracker.finish(&mut self.outbox);
+        self.outbox.finish();
         let link = self.live.tap(self.id).map(|tap| tap.link);
         let drops = self.live.drops();
+        for loss in self.dropping.look(drops, at, wall_clock()) {
+            self.outbox.tell(Message::Lost(loss));
+        }
         if let Some(recorder) = self.recorder.take() {
             recorder.end(drops, at);
         }
@@ -169,50 +169,79 @@ impl Following {
             error,
             undecoded: link.filter(|_| self.undecoded > 0).map(|link| (link, self.undecoded)),
         };
-        // Whoever receives is gone only when the program ends.
-        let _ = sender.send(Message::Ended(Box::new(ended)));
+        // To close a packet socket the kernel waits for all processors. Hundreds of taps do so at the same time here, and
+        // one after the other where the end of the program closes them.
+        drop(self.live);
+        self.outbox.tell(Message::Ended(Box::new(ended)));
     }
 
     fn follow(&mut self, tracker: &mut Tracker) -> Result<(), Error> {
-        let Self { live, sender, shared, undecoded, counts, recorder, .. } = self;
+        let Self { live, outbox, dropping, shared, undecoded, counts, recorder, .. } = self;
+        let count = shared.count.filter(|_| *counts);
         let mut words = String::new();
-        let mut tell = |event: Event<'_>| {
-            if sender.try_send(Message::Event(Box::new(event.into_owned()))).is_err() {
-                shared.lost.fetch_add(1, Ordering::Relaxed);
-            }
-        };
+        // So that a quiet tap costs nothing.
+        let mut is_new = false;
         loop {
-            // What is left goes to the file before the tap sleeps.
-            if let Some(recorder) = recorder
-                && (recorder.is_full() || recorder.has_packets() && !live.is_ready()?)
-            {
-                recorder.send(|| live.drops());
+            if recorder.is_some() || outbox.is_waiting() {
+                hand_over(live, outbox, recorder)?;
             }
             match live.next()? {
                 Next::Frame(frame, _) => {
-                    if *counts && shared.packets.fetch_add(1, Ordering::Relaxed) >= shared.count {
+                    if count.is_some_and(|count| shared.packets.fetch_add(1, Ordering::Relaxed) >= count) {
                         return Ok(());
                     }
+                    let at = frame.at;
                     if let Some(recorder) = recorder {
                         recorder.push(&frame);
                     }
-                    if !shared.tracks {
-                        continue;
+                    if shared.tracks {
+                        outbox.pass(at);
+                        if decode::supports(frame.link) {
+                            let packet = decode::decode(&frame);
+                            if shared.wants_packets {
+                                outbox.push(packet_line(&packet, &mut words));
+                            }
+                            tracker.observe(&packet, outbox);
+                        } else {
+                            *undecoded += 1;
+                        }
                     }
-                    if !decode::supports(frame.link) {
-                        *undecoded += 1;
-                        continue;
-                    }
-                    let packet = decode::decode(&frame);
-                    if shared.wants_packets {
-                        tell(packet_line(&packet, &mut words));
-                    }
-                    tracker.observe(&packet, &mut tell);
+                    is_new = true;
+                    look_for_drops(live, dropping, outbox, at);
                 }
-                Next::Idle(now) => tracker.tick(now, &mut tell),
+                Next::Idle(now) => {
+                    outbox.pass(now);
+                    tracker.tick(now, outbox);
+                    is_new = is_new && !look_for_drops(live, dropping, outbox, now);
+                }
                 Next::Names(_) => {}
                 Next::End => return Ok(()),
             }
         }
     }
+}
+
+/// What is left goes to the file and to the log before the tap sleeps.
+fn hand_over(live: &mut LiveTap, outbox: &mut Outbox, recorder: &mut Option<Recorder>) -> Result<(), Error> {
+    let sleeps = !live.is_ready()?;
+    if sleeps {
+        outbox.send();
+    }
+    if let Some(recorder) = recorder
+        && (recorder.is_full() || recorder.has_packets() && sleeps)
+    {
+        recorder.send(|| live.drops());
+    }
+    Ok(())
+}
+
+/// Tells what was dropped since it was looked last, if that is long ago; whether it was looked.
+fn look_for_drops(live: &mut LiveTap, dropping: &mut Dropping, outbox: &Outbox, at: Timestamp) -> bool {
+    let looks = dropping.is_due(at) && outbox.has_room_for_losses();
+    if looks {
+        for loss in dropping.look(live.drops(), at, wall_clock()) {
+            outbox.tell(Message::Lost(loss));
+        }
+    }
+    looks
 }

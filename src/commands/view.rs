@@ -10,8 +10,9 @@ use crate::address;
 use crate::explain::Topic;
 use crate::join::Told;
 use crate::name::{Introduction, Namer};
+use crate::render::losses::Lost;
 use crate::render::summary::Totals;
-use crate::render::units::Roughly;
+use crate::render::units::{Clock, Roughly};
 use crate::render::{Explanation, JsonWriter, LadderWriter, Layout, Summary, TextWriter, ladder};
 use crate::time::nanos;
 
@@ -56,10 +57,9 @@ impl View {
         }
     }
 
-    /// Says that events came faster than they could be shown.
-    pub fn lost(&mut self, count: u64) -> io::Result<()> {
-        let remark = || format!("… {count} events came too fast and are missing here");
-        self.remark(remark, &Lost { kind: "lost", count })
+    /// Says that something is missing.
+    pub fn lost(&mut self, lost: &Lost) -> io::Result<()> {
+        self.remark(|| lost.words(&mut Clock::local()), &lost.to_json())
     }
 
     /// Says who an address is that was shown without a name.
@@ -142,13 +142,6 @@ fn ladder_view(out: Out, layout: Layout) -> View {
     // Where this cannot be written, nor can the first line, and that is told.
     let _ = text.remark(&format!("… {width} columns are too few for --ladder, which takes {least}: here is the log"));
     View::Text(Box::new(text))
-}
-
-/// Events that are missing, in JSON.
-#[derive(serde::Serialize)]
-struct Lost {
-    kind: &'static str,
-    count: u64,
 }
 
 /// A silence that was not waited for in full, in JSON.

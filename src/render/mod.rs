@@ -10,6 +10,7 @@ pub mod json;
 pub mod ladder;
 pub mod latency;
 pub mod line;
+pub mod losses;
 pub mod summary;
 pub mod text;
 pub mod tree;

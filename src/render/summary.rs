@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::units::{Count, Took};
+use super::losses::{JsonLost, Lost};
+use super::units::{Clock, Count, Took};
 use crate::capture::Drops;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::decode::{icmp, ip, link};
@@ -71,6 +72,8 @@ pub struct Totals {
     pub drops: Option<Drops>,
     /// Events that came faster than they could be shown.
     pub events_lost: u64,
+    /// What taps lost, and where and when.
+    pub losses: Vec<Lost>,
     /// Names that lookups gave or files told, or that were to follow an address, for which there was no room.
     pub names_forgotten: u64,
     /// Events that could not wait for all their copies.
@@ -142,7 +145,7 @@ impl Summary {
     }
 
     /// The summary for programs: see docs/output.md.
-    pub fn to_json(&self, totals: &Totals) -> impl Serialize {
+    pub fn to_json<'a>(&'a self, totals: &'a Totals) -> impl Serialize + use<'a> {
         let exchanges = (0..).map(ProtocolId).zip(&self.exchanges).filter(|(_, exchanges)| exchanges.total() > 0);
         let exchanges = exchanges.map(|(protocol, exchanges)| (protocol.protocol().name(), exchanges));
         JsonSummary {
@@ -153,6 +156,7 @@ impl Summary {
             dropped_by_kernel: totals.drops.map(|drops| drops.kernel),
             dropped_by_interface: totals.drops.map(|drops| drops.interface),
             events_lost: totals.events_lost,
+            losses: totals.losses.iter().map(Lost::in_summary).collect(),
             events_left_out: Some(self.left_out).filter(|&events| events > 0),
             evicted_flows: totals.counters.evicted_flows,
             evicted_pending: totals.counters.evicted_pending,
@@ -297,7 +301,8 @@ impl Totals {
                 writeln!(out, "{} {what}", Count(count, noun))?;
             }
         }
-        Ok(())
+        let mut clock = Clock::local();
+        self.losses.iter().try_for_each(|lost| lost.write_text(&mut clock, out))
     }
 
     /// Several taps may have the same link type.
@@ -351,6 +356,8 @@ struct JsonSummary<'a> {
     dropped_by_kernel: Option<u64>,
     dropped_by_interface: Option<u64>,
     events_lost: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    losses: Vec<JsonLost<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events_left_out: Option<u64>,
     evicted_flows: u64,

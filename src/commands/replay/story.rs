@@ -135,6 +135,7 @@ impl Story<'_> {
             undecoded: self.teller.undecoded.clone().into_named(),
             drops: files.drops(),
             events_lost: 0,
+            losses: Vec::new(),
             names_forgotten: log.output.namer.forgotten(),
             crowded_out: log.joiner.as_ref().map_or(0, Joiner::crowded_out),
             interfaces_sharing: files.interfaces_sharing_a_tap(),

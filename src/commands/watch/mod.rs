@@ -6,6 +6,7 @@ mod filtering;
 mod keeping;
 mod opening;
 mod probing;
+mod taking;
 mod telling;
 mod told;
 
@@ -16,13 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
 
 use self::keeping::Keeping;
 pub(super) use self::probing::Purpose;
 use super::awaiting::Awaiting;
 use super::clients::Listening;
 use super::latency::Probing;
+use super::losses::Losses;
 use super::output::Output;
 use super::owners::Owners;
 use super::plan::{Place, Plan, Wish};
@@ -33,7 +35,7 @@ use super::tap::{Message, Shared};
 use super::undecoded::Undecoded;
 use super::{Messages, Streams, capture_filter, copies, limits, signals};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LiveFilter, Stop, TapId, interfaces, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LiveFilter, Stop, Stops, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::filter::CaptureFilter;
@@ -44,8 +46,6 @@ use crate::track::Counters;
 
 /// Any live tap: they all have the daemon's names.
 const LIVE: TapId = TapId(0);
-/// Events that wait for a slow reader; beyond this they are counted as lost.
-const EVENTS: usize = 65_536;
 /// How long the daemon may take to say what there is, before what the user named is called unknown.
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
@@ -67,6 +67,7 @@ enum Control {
     Namespace(PathBuf),
     /// The recording has ended by itself.
     Recorded(recording::Ended),
+    /// The user wants it to end; the taps know it already.
     Signal,
 }
 
@@ -92,10 +93,12 @@ pub(super) fn run(arguments: &cli::Watch, purpose: Purpose, mut streams: Streams
             let _ = control.send(Control::Docker(change));
         })
     };
-    listen_for_signals(control.clone());
+    let stops = Stops::default();
+    // Who probes waits for the answers to what was sent until then.
+    listen_for_signals(control.clone(), stops.clone(), !purpose.probes());
     let (output, probing) = purpose.output(arguments, &mut streams);
     let mut watching =
-        Watching { probing, filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
+        Watching { probing, filter, stops, ..Watching::new(arguments, output, streams.messages, control, keeping) };
     watching.expect_probes();
     let begun = watching.begin(arguments, &directory, &config).and_then(|()| watching.begin_probing());
     if let Err(code) = begun {
@@ -166,6 +169,8 @@ struct Watching {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     joiner: Joiner,
+    /// One tap is open, so that what it sees has no copies.
+    is_alone: bool,
     awaiting: Awaiting,
     /// What is to be told next, and waits for a name.
     next: VecDeque<Told<'static>>,
@@ -174,9 +179,13 @@ struct Watching {
     counters: Counters,
     drops: Drops,
     undecoded: Undecoded,
-    lost: u64,
+    /// Events that are missing in the log, and all that was lost, by place.
+    events_lost: u64,
+    losses: Losses,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
+    /// To end all taps at once, when the user wants it.
+    stops: Stops,
     /// Something ended whose place may be wanted again: a container that left a network and joined it anew.
     look_again: bool,
     whole: bool,
@@ -190,11 +199,12 @@ impl Watching {
         control: Sender<Control>,
         keeping: Keeping,
     ) -> Self {
-        let (sender, receiver) = bounded(EVENTS);
+        // Bounded by the queue's own count, since a batch is as many events as there were.
+        let (sender, receiver) = unbounded();
         let shared = Shared {
-            lost: AtomicU64::new(0),
+            queue: Arc::default(),
             packets: AtomicU64::new(0),
-            count: arguments.output.count.unwrap_or(u64::MAX),
+            count: arguments.output.count,
             wants_packets: output.wants_packets(),
             tracks: !keeping.is_silent,
             limits: limits(&arguments.output, output.measures()),
@@ -236,14 +246,17 @@ impl Watching {
             receiver,
             shared: Arc::new(shared),
             joiner: Joiner::new(Duration::ZERO).with_room(copies),
+            is_alone: false,
             awaiting: Awaiting::new(),
             next: VecDeque::new(),
             held_until: None,
             counters: Counters::default(),
             drops: Drops::default(),
             undecoded: Undecoded::default(),
-            lost: 0,
+            events_lost: 0,
+            losses: Losses::default(),
             daemon_is_out: false,
+            stops: Stops::default(),
             look_again: false,
             whole: true,
         }
@@ -258,7 +271,7 @@ impl Watching {
             let due = self.next_due(wall_clock()).unwrap_or(look_around).min(look_around);
             let left = deadline.map_or(due, |deadline| deadline.saturating_duration_since(monotonic()).min(due));
             select! {
-                recv(receiver) -> message => if let Ok(message) = message { self.take(message) },
+                recv(receiver) -> message => if let Ok(message) = message { self.take_all(message) },
                 recv(controls) -> control => match control {
                     Ok(Control::Docker(change)) => self.docker(change),
                     Ok(Control::Namespace(path)) => self.namespace(path),
@@ -274,6 +287,7 @@ impl Watching {
             }
             self.look_again();
             self.tell_due();
+            self.output.flush();
             self.show_progress();
             self.output.show_progress();
         }
@@ -344,43 +358,6 @@ impl Watching {
             self.control = Some(control);
         }
     }
-
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Event(event) => {
-                if let Some(event) = self.starting.hold(event)
-                    && self.admits_settling(&event)
-                {
-                    self.join(event);
-                }
-            }
-            Message::Ended(ended) => self.ended(*ended),
-        }
-    }
-
-    fn docker(&mut self, change: Change) {
-        match change {
-            Change::Directory(directory) => {
-                self.output.namer.set_directory(LIVE, Arc::clone(&directory));
-                self.owners = Owners::of(&directory, self.owners.take(), monotonic());
-                self.keep_names(&directory);
-                self.follow_filter(&directory);
-                self.follow(&directory);
-                self.look_at_interfaces();
-                self.tell_due();
-                self.introduce();
-            }
-            Change::Unreachable(_) if self.daemon_is_out => {}
-            Change::Unreachable(error) => {
-                self.daemon_is_out = true;
-                self.messages.say(&format!("{error}. Going on with the names known so far."));
-            }
-            Change::Reconnected => {
-                self.daemon_is_out = false;
-                self.messages.say("the Docker daemon answers again; names are up to date");
-            }
-        }
-    }
 }
 
 /// The names of the host's interfaces.
@@ -395,6 +372,12 @@ fn monotonic() -> Instant {
 }
 
 /// Ctrl-C and SIGTERM end the log with its summary; a second one ends the program.
-fn listen_for_signals(control: Sender<Control>) {
-    signals::listen(move || drop(control.send(Control::Signal)));
+fn listen_for_signals(control: Sender<Control>, stops: Stops, at_once: bool) {
+    signals::listen(move || {
+        // Here, since the log may have much to tell before it hears of it.
+        if at_once {
+            stops.request();
+        }
+        drop(control.send(Control::Signal));
+    });
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::super::clients::{Clients, Listening};
@@ -87,6 +86,7 @@ impl Watching {
         // A tap of all interfaces sees a packet on each.
         let is_alone = self.taps.len() <= 1 && !self.taps.values().any(|tap| tap.place.interface == ANY);
         self.joiner.set_hold(if is_alone { Duration::ZERO } else { HOLD });
+        self.is_alone = is_alone;
         Ok(failed)
     }
 
@@ -191,7 +191,7 @@ impl Watching {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
                 self.join(event);
             }
-            self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+            lost.iter().for_each(|lost| self.lost(lost));
             self.keep_tap(id);
             // What its ring holds was let through by the filter before.
             if let Some(tap) = self.taps.get_mut(&id) {
@@ -271,6 +271,7 @@ impl Watching {
     fn open(&mut self, place: Place, path: Option<PathBuf>, tap: Tap, ring: usize) -> Result<(TapId, Opening), Error> {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
+        self.stops.add(&stop);
         let idle = match place.content {
             Content::All | Content::Published => Duration::from_millis(250),
             Content::Lookups => Duration::from_secs(1),

@@ -25,12 +25,17 @@ pub(in crate::commands) enum Purpose {
 }
 
 impl Purpose {
+    /// Whether something is sent.
+    pub(super) const fn probes(&self) -> bool {
+        matches!(self, Self::Latency(_, Some(_)))
+    }
+
     /// Where what is seen goes, and what is sent.
     pub(super) fn output(self, arguments: &cli::Watch, streams: &mut Streams) -> (Output, Option<Box<Probing>>) {
         match self {
             Self::Latency(measuring, probing) => (Output::measuring(&arguments.output, *measuring), probing),
             Self::Log | Self::Record => {
-                (Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, true), None)
+                (Output::new(&arguments.output, streams.take_out(), streams.out_is_terminal, false), None)
             }
         }
     }

@@ -1,23 +1,33 @@
 //! What is told, and when: in the order of packet time, by names where they come in time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::known::Known;
 use super::super::owners::of_event;
-use super::{EVENTS, LIVE, Watching};
+use super::super::queue::EVENTS;
+use super::{LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
 use crate::join::{Joiner, Knowledge, Told};
 use crate::time::Timestamp;
 use crate::track::Event;
 
 impl Watching {
+    /// Tells an event at once where no other tap can have seen it, else puts it to its copies.
+    pub(super) fn tell_or_join(&mut self, event: Event<'static>, now: Timestamp) {
+        let is_next = self.is_alone && self.next.is_empty() && self.joiner.is_empty();
+        if is_next && self.listening.heard().is_none() {
+            self.tell_or_hold(Told::alone(event), now);
+        } else {
+            self.join(event);
+        }
+    }
+
     /// Puts an event to its copies.
-    pub(super) fn join(&mut self, event: Box<Event<'static>>) {
+    pub(super) fn join(&mut self, event: Event<'static>) {
         let clients = self.listening.heard();
         let known = Known { namer: &self.output.namer, clients, is_filtered: self.filter.is_some() };
-        self.joiner.push(event, &known);
+        self.joiner.push(Box::new(event), &known);
     }
 
     /// How long after `now` there is something to tell.
@@ -30,30 +40,28 @@ impl Watching {
         let now = wall_clock();
         self.held_until = None;
         while let Some(told) = self.take_next(|joiner, known| joiner.pop(now, known)) {
-            if let Some(owners) = &self.owners {
-                let known = Known { namer: &self.output.namer, clients: None, is_filtered: false };
-                for (socket, container) in of_event(owners.sockets(), &told.event, &known) {
-                    self.output.namer.set_owner(LIVE, socket, container);
-                }
-            }
-            let is_crowded = self.joiner.len() >= EVENTS;
-            let strangers = self.output.namer.strangers(&told.event);
-            self.held_until = self.awaiting.hold(told.event.known_at(), strangers, now, is_crowded);
+            self.tell_or_hold(told, now);
             if self.held_until.is_some() {
-                self.next.push_front(told);
                 break;
             }
-            self.output.tell(&told);
         }
-        self.tell_lost();
     }
 
-    /// Says how many events found no room since it was said last.
-    fn tell_lost(&mut self) {
-        let lost = self.shared.lost.load(Ordering::Relaxed);
-        if lost > self.lost {
-            self.output.lost(lost - self.lost);
-            self.lost = lost;
+    /// Tells it, unless its line waits for a name.
+    fn tell_or_hold(&mut self, told: Told<'static>, now: Timestamp) {
+        if let Some(owners) = &self.owners {
+            let known = Known { namer: &self.output.namer, clients: None, is_filtered: false };
+            for (socket, container) in of_event(owners.sockets(), &told.event, &known) {
+                self.output.namer.set_owner(LIVE, socket, container);
+            }
+        }
+        let is_crowded = self.joiner.len() >= EVENTS;
+        let strangers = self.output.namer.strangers(&told.event);
+        self.held_until = self.awaiting.hold(told.event.known_at(), strangers, now, is_crowded);
+        if self.held_until.is_some() {
+            self.next.push_front(told);
+        } else {
+            self.output.tell(&told);
         }
     }
 
