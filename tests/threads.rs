@@ -1,5 +1,5 @@
-//! Several threads tell what one tells, byte for byte: each capture in each form, with what may end or change a story in
-//! the middle.
+//! Several threads tell what one tells, byte for byte: each capture in each form, with what may end or change a story
+//! in the middle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail")]
 mod common;

@@ -1,5 +1,5 @@
-//! Events on their way to another thread: what they borrow is kept in two buffers for all of them, which are used again,
-//! so that nothing is allocated for an event.
+//! Events on their way to another thread: what they borrow is kept in two buffers for all of them, which are used
+//! again, so that nothing is allocated for an event.
 
 use std::borrow::Cow;
 use std::ops::Range;
