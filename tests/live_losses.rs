@@ -69,8 +69,14 @@ impl<'a> Traffic<'a> {
 
     /// Packets that tap0 has sent and received.
     fn seen(&self) -> u64 {
-        let command = ["netns", "exec", &self.pair.here, "cat", "/sys/class/net/tap0/statistics/tx_packets",
-            "/sys/class/net/tap0/statistics/rx_packets"];
+        let command = [
+            "netns",
+            "exec",
+            &self.pair.here,
+            "cat",
+            "/sys/class/net/tap0/statistics/tx_packets",
+            "/sys/class/net/tap0/statistics/rx_packets",
+        ];
         let output = Command::new("ip").args(command).output().expect("ip");
         let text = String::from_utf8(output.stdout).expect("numbers");
         text.split_whitespace().map(|number| number.parse::<u64>().expect("a number")).sum()
@@ -132,7 +138,8 @@ fn number(object: &Value, key: &str) -> u64 {
 
 /// The first number of a line, as `1,234 packets`.
 fn first_number(line: &str) -> u64 {
-    let digits: String = line.chars().skip_while(|char| !char.is_ascii_digit()).take_while(|char| *char != ' ').collect();
+    let digits: String =
+        line.chars().skip_while(|char| !char.is_ascii_digit()).take_while(|char| *char != ' ').collect();
     digits.trim_end_matches(':').replace(',', "").parse().unwrap_or_else(|_| panic!("no number in {line}"))
 }
 
@@ -222,7 +229,8 @@ fn what_the_kernel_drops_is_said_where_and_when() {
             let line = log.lines().find(|line| line.starts_with('…')).unwrap_or_else(|| panic!("no line: {log}"));
             let words = " packets dropped by the kernel at tap0 between ";
             assert!(line.contains(words) && line.ends_with(": its ring was full (-B makes it larger)"), "{line}");
-            let whole = summary.lines().find(|line| line.starts_with("Dropped by the kernel at tap0: ")).expect(summary);
+            let whole =
+                summary.lines().find(|line| line.starts_with("Dropped by the kernel at tap0: ")).expect(summary);
             assert_eq!(first_number(whole.split_once(": ").expect("a number").1), first_number(line), "{whole}");
         }
     }
@@ -265,7 +273,8 @@ fn events_without_room_are_said_where_and_when() {
             of_kind("lost").chain(of_kind("summary")).for_each(|line| schema.check(line).unwrap());
             let summary = of_kind("summary").next().expect("a summary");
             let (packets, lost) = (number(summary, "packets"), number(summary, "events_lost"));
-            let (dropped, shown) = (number(summary, "dropped_by_kernel"), objects.iter().filter(|o| o["length"].is_u64()));
+            let (dropped, shown) =
+                (number(summary, "dropped_by_kernel"), objects.iter().filter(|o| o["length"].is_u64()));
             let shown = shown.count() as u64;
             println!("{SENT} sent: {packets} followed, {dropped} dropped, {shown} shown, {lost} lost");
             assert_eq!(packets + dropped, SENT, "the capture never waits, and counts exactly");

@@ -24,6 +24,13 @@ pub(super) struct Loss {
 }
 
 impl Loss {
+    /// Puts one of the same tap and kind to it.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.since = self.since.min(other.since);
+        self.until = self.until.max(other.until);
+    }
+
     /// In words of the place where it happened.
     pub fn at(&self, tap: Option<&Tap>) -> Lost {
         Lost {

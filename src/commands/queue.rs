@@ -105,7 +105,8 @@ impl Outbox {
         if self.is_waiting() && at.since(self.begun) > PATIENCE {
             self.send();
         }
-        let is_due = |missing: &mut Loss| at.since(missing.since) >= TELL_EVERY;
+        // Also after the clock was set back.
+        let is_due = |missing: &mut Loss| at.since(missing.since).max(missing.since.since(at)) >= TELL_EVERY;
         if self.missing.is_some()
             && self.has_room_for_losses()
             && let Some(missing) = self.missing.take_if(is_due)
@@ -118,10 +119,11 @@ impl Outbox {
     pub fn push(&mut self, event: Event<'_>) {
         if self.queue.is_full() && !self.waits_for_room() {
             let at = event.known_at();
-            let nothing = Loss { tap: self.id, by: By::Queue, count: 0, since: at, until: at };
-            let missing = self.missing.get_or_insert(nothing);
-            missing.count += 1;
-            missing.until = missing.until.max(at);
+            let loss = Loss { tap: self.id, by: By::Queue, count: 1, since: at, until: at };
+            match &mut self.missing {
+                Some(missing) => missing.add(&loss),
+                None => self.missing = Some(loss),
+            }
             return;
         }
         if self.batch.events.is_empty() {

@@ -52,8 +52,8 @@ struct Unclaimed {
     since: Instant,
     namespace: PathBuf,
     events: Vec<Event<'static>>,
-    /// Events for which there was no room.
-    lost: Option<Loss>,
+    /// What was lost: events for which there was no room, and packets.
+    lost: Vec<Loss>,
 }
 
 impl Starting {
@@ -103,7 +103,7 @@ impl Starting {
     /// What this tap shows is held back.
     pub fn opened(&mut self, tap: TapId, namespace: &Path, now: Instant) {
         let namespace = namespace.to_owned();
-        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: None });
+        self.unclaimed.insert(tap, Unclaimed { since: now, namespace, events: Vec::new(), lost: Vec::new() });
     }
 
     /// Whether nobody has said yet whose tap this is.
@@ -121,15 +121,19 @@ impl Starting {
             unclaimed.events.push(event);
         } else {
             let (tap, at) = (event.place().tap, event.known_at());
-            let nothing = Loss { tap, by: By::Queue, count: 0, since: at, until: at };
-            let lost = unclaimed.lost.get_or_insert(nothing);
-            (lost.count, lost.until) = (lost.count + 1, lost.until.max(at));
+            add(&mut unclaimed.lost, Loss { tap, by: By::Queue, count: 1, since: at, until: at });
         }
         None
     }
 
-    /// It is known whose tap this is: the events that were held back, and those that were too many.
-    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Event<'static>>, Option<Loss>)> {
+    /// Keeps what an unclaimed tap has lost; whether it is one.
+    pub fn lost(&mut self, loss: &Loss) -> bool {
+        let unclaimed = self.unclaimed.get_mut(&loss.tap);
+        unclaimed.map(|unclaimed| add(&mut unclaimed.lost, *loss)).is_some()
+    }
+
+    /// It is known whose tap this is: the events that were held back, and what was lost.
+    pub fn claim(&mut self, tap: TapId) -> Option<(Vec<Event<'static>>, Vec<Loss>)> {
         let unclaimed = self.unclaimed.remove(&tap)?;
         self.entered.retain(|entered| entered.path != unclaimed.namespace);
         Some((unclaimed.events, unclaimed.lost))
@@ -145,6 +149,14 @@ impl Starting {
             self.entered.retain(|entered| Some(&entered.path) != namespace.as_ref());
         }
         overdue
+    }
+}
+
+/// Puts a loss to those of its kind, of which there are three.
+fn add(losses: &mut Vec<Loss>, loss: Loss) {
+    match losses.iter_mut().find(|known| known.by == loss.by) {
+        Some(known) => known.add(&loss),
+        None => losses.push(loss),
     }
 }
 

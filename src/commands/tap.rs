@@ -179,6 +179,8 @@ impl Following {
         let Self { live, outbox, dropping, shared, undecoded, counts, recorder, .. } = self;
         let count = shared.count.filter(|_| *counts);
         let mut words = String::new();
+        // So that a quiet tap costs nothing.
+        let mut is_new = false;
         loop {
             if recorder.is_some() || outbox.is_waiting() {
                 hand_over(live, outbox, recorder)?;
@@ -204,12 +206,13 @@ impl Following {
                             *undecoded += 1;
                         }
                     }
+                    is_new = true;
                     look_for_drops(live, dropping, outbox, at);
                 }
                 Next::Idle(now) => {
                     outbox.pass(now);
                     tracker.tick(now, outbox);
-                    look_for_drops(live, dropping, outbox, now);
+                    is_new = is_new && !look_for_drops(live, dropping, outbox, now);
                 }
                 Next::Names(_) => {}
                 Next::End => return Ok(()),
@@ -232,11 +235,13 @@ fn hand_over(live: &mut LiveTap, outbox: &mut Outbox, recorder: &mut Option<Reco
     Ok(())
 }
 
-/// Tells what was dropped since it was looked last, if that is long ago.
-fn look_for_drops(live: &mut LiveTap, dropping: &mut Dropping, outbox: &Outbox, at: Timestamp) {
-    if dropping.is_due(at) && outbox.has_room_for_losses() {
+/// Tells what was dropped since it was looked last, if that is long ago; whether it was looked.
+fn look_for_drops(live: &mut LiveTap, dropping: &mut Dropping, outbox: &Outbox, at: Timestamp) -> bool {
+    let looks = dropping.is_due(at) && outbox.has_room_for_losses();
+    if looks {
         for loss in dropping.look(live.drops(), at, wall_clock()) {
             outbox.tell(Message::Lost(loss));
         }
     }
+    looks
 }

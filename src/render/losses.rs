@@ -171,7 +171,9 @@ mod tests {
         let json = serde_json::to_string(&lost(By::Kernel, 2).to_json()).unwrap();
         let expected = r#"{"kind":"dropped","count":2,"by":"kernel","interface":"br-0a1b","network":"my_bridge","#;
         assert!(json.starts_with(expected), "{json}");
-        assert!(json.ends_with(r#""since":"2025-06-15T15:06:40.001000000Z","until":"2025-06-15T15:06:41.250000000Z"}"#));
+        assert!(
+            json.ends_with(r#""since":"2025-06-15T15:06:40.001000000Z","until":"2025-06-15T15:06:41.250000000Z"}"#)
+        );
         let json = serde_json::to_string(&lost(By::Queue, 2).to_json()).unwrap();
         assert!(json.starts_with(r#"{"kind":"lost","count":2,"by":"queue""#), "{json}");
     }

@@ -6,6 +6,7 @@ mod filtering;
 mod keeping;
 mod opening;
 mod probing;
+mod taking;
 mod telling;
 mod told;
 
@@ -45,8 +46,6 @@ use crate::track::Counters;
 
 /// Any live tap: they all have the daemon's names.
 const LIVE: TapId = TapId(0);
-/// Batches of events that are told between two looks at everything else.
-const BATCHES: usize = 16;
 /// How long the daemon may take to say what there is, before what the user named is called unknown.
 const FIRST_LISTING: Duration = Duration::from_secs(10);
 /// How long taps may take to end.
@@ -359,56 +358,6 @@ impl Watching {
         if listening.is_err() {
             // The folder may come with the daemon.
             self.control = Some(control);
-        }
-    }
-
-    /// Takes a message, and a few more where they are there already.
-    fn take_all(&mut self, message: Message) {
-        self.take(message);
-        for message in self.receiver.clone().try_iter().take(BATCHES) {
-            self.take(message);
-        }
-    }
-
-    fn take(&mut self, message: Message) {
-        match message {
-            Message::Events(batch) => {
-                self.shared.queue.taken(&batch);
-                let now = wall_clock();
-                for event in batch.events {
-                    if let Some(event) = self.starting.hold(event)
-                        && self.admits_settling(&event)
-                    {
-                        self.tell_or_join(event, now);
-                    }
-                }
-            }
-            Message::Lost(loss) => self.lost(&loss),
-            Message::Ended(ended) => self.ended(*ended),
-        }
-    }
-
-    fn docker(&mut self, change: Change) {
-        match change {
-            Change::Directory(directory) => {
-                self.output.namer.set_directory(LIVE, Arc::clone(&directory));
-                self.owners = Owners::of(&directory, self.owners.take(), monotonic());
-                self.keep_names(&directory);
-                self.follow_filter(&directory);
-                self.follow(&directory);
-                self.look_at_interfaces();
-                self.tell_due();
-                self.introduce();
-            }
-            Change::Unreachable(_) if self.daemon_is_out => {}
-            Change::Unreachable(error) => {
-                self.daemon_is_out = true;
-                self.messages.say(&format!("{error}. Going on with the names known so far."));
-            }
-            Change::Reconnected => {
-                self.daemon_is_out = false;
-                self.messages.say("the Docker daemon answers again; names are up to date");
-            }
         }
     }
 }

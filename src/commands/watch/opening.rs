@@ -191,9 +191,7 @@ impl Watching {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
                 self.join(event);
             }
-            if let Some(lost) = lost {
-                self.lost(&lost);
-            }
+            lost.iter().for_each(|lost| self.lost(lost));
             self.keep_tap(id);
             // What its ring holds was let through by the filter before.
             if let Some(tap) = self.taps.get_mut(&id) {

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::known::Known;
-use super::super::losses::Loss;
 use super::super::owners::of_event;
 use super::super::queue::EVENTS;
 use super::{LIVE, Watching};
 use crate::capture::{LinkType, interfaces, wall_clock};
 use crate::join::{Joiner, Knowledge, Told};
-use crate::render::losses::By;
 use crate::time::Timestamp;
 use crate::track::Event;
 
@@ -30,19 +28,6 @@ impl Watching {
         let clients = self.listening.heard();
         let known = Known { namer: &self.output.namer, clients, is_filtered: self.filter.is_some() };
         self.joiner.push(Box::new(event), &known);
-    }
-
-    /// Something was lost: it is said at once.
-    pub(super) fn lost(&mut self, loss: &Loss) {
-        if self.starting.is_unclaimed(loss.tap) {
-            return;
-        }
-        let lost = loss.at(self.output.namer.tap(loss.tap));
-        if lost.by == By::Queue {
-            self.events_lost += lost.count;
-        }
-        self.losses.add(&lost);
-        self.output.lost(&lost);
     }
 
     /// How long after `now` there is something to tell.
