@@ -26,7 +26,7 @@ pub use live::{LiveOptions, LiveTap};
 pub use live_filter::LiveFilter;
 pub use namespace::{Namespace, NamespaceId};
 pub use rights::Rights;
-pub use stop::Stop;
+pub use stop::{Stop, Stops};
 
 use crate::time::Timestamp;
 

@@ -1,8 +1,8 @@
 //! The request to stop capturing, and the clock that says when it was made.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -67,6 +67,41 @@ impl Stop {
     }
 }
 
+/// The requests of all taps that are open, so that whoever hears of the end can make them all at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Stops(Arc<Mutex<AllStops>>);
+
+#[derive(Debug, Default)]
+struct AllStops {
+    requested_at: Option<Timestamp>,
+    open: Vec<Stop>,
+}
+
+impl Stops {
+    /// Adds that of a tap. Where all were asked to stop, it is too.
+    pub fn add(&self, stop: &Stop) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of taps that have ended are nobody else's any more.
+        all.open.retain(|stop| Arc::strong_count(&stop.0) > 1);
+        all.open.push(stop.clone());
+        if let Some(at) = all.requested_at {
+            stop.request_at(at);
+        }
+    }
+
+    /// Asks every tap to end with what was seen until now. The first request counts.
+    pub fn request(&self) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = *all.requested_at.get_or_insert_with(now);
+        all.open.iter().for_each(|stop| stop.request_at(at));
+    }
+
+    /// When it was asked for.
+    pub fn requested_at(&self) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).requested_at
+    }
+}
+
 /// The clock that the kernel stamps packets with.
 #[expect(clippy::disallowed_methods, reason = "when no packet comes, nothing else says how late it is")]
 pub(super) fn now() -> Timestamp {
@@ -76,6 +111,21 @@ pub(super) fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_taps_stop_at_one_moment_also_those_that_are_opened_later() {
+        let (all, [first, second, late]) = (Stops::default(), [(); 3].map(|()| Stop::new().unwrap()));
+        all.add(&first);
+        all.add(&second);
+        assert_eq!((all.requested_at(), first.requested_at()), (None, None));
+        drop(second);
+        all.clone().request();
+        all.add(&late);
+        all.request();
+        assert!(all.requested_at().is_some());
+        assert_eq!([first.requested_at(), late.requested_at()], [all.requested_at(); 2]);
+        assert_eq!(all.0.lock().unwrap().open.len(), 2, "what nobody else holds is let go");
+    }
 
     #[test]
     fn the_first_request_to_stop_counts() {

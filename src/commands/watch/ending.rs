@@ -16,7 +16,9 @@ impl Watching {
         let counted = self.shared.count.is_some_and(enough);
         let late = deadline.is_some_and(|deadline| monotonic() >= deadline);
         let probed = self.probing.as_ref().is_some_and(|probing| probing.is_over());
-        counted || late || probed || self.output.has_failed() || self.is_nothing_left()
+        // Taps that have ended for that are not to be opened again.
+        let is_ended = self.stops.requested_at().is_some();
+        is_ended || counted || late || probed || self.output.has_failed() || self.is_nothing_left()
     }
 
     /// Waits until every tap has ended. Where the disk is slow, they wait for it with what is still in their rings.
@@ -41,7 +43,7 @@ impl Watching {
     /// Ends every tap, tells what is left, and the summary.
     pub(super) fn finish(mut self) -> ExitCode {
         self.end_probing();
-        let at = self.ending_at.unwrap_or_else(wall_clock);
+        let at = self.stops.requested_at().unwrap_or_else(wall_clock);
         for tap in self.taps.values() {
             tap.stop.request_at(at);
         }

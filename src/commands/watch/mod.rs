@@ -35,7 +35,7 @@ use super::tap::{Message, Shared};
 use super::undecoded::Undecoded;
 use super::{Messages, Streams, capture_filter, copies, limits, signals};
 use crate::capture::live::LiveOptions;
-use crate::capture::{Drops, Error, LiveFilter, Stop, TapId, interfaces, sandboxes, wall_clock};
+use crate::capture::{Drops, Error, LiveFilter, Stop, Stops, TapId, interfaces, sandboxes, wall_clock};
 use crate::cli;
 use crate::docker::{self, Change, DaemonConfig, Directory};
 use crate::filter::CaptureFilter;
@@ -67,8 +67,8 @@ enum Control {
     Namespace(PathBuf),
     /// The recording has ended by itself.
     Recorded(recording::Ended),
-    /// The user wants it to end, since then.
-    Signal(Timestamp),
+    /// The user wants it to end; the taps know it already.
+    Signal,
 }
 
 /// Runs the command; `record` and `latency` are the same for another purpose.
@@ -93,10 +93,12 @@ pub(super) fn run(arguments: &cli::Watch, purpose: Purpose, mut streams: Streams
             let _ = control.send(Control::Docker(change));
         })
     };
-    listen_for_signals(control.clone());
+    let stops = Stops::default();
+    // Who probes waits for the answers to what was sent until then.
+    listen_for_signals(control.clone(), stops.clone(), !purpose.probes());
     let (output, probing) = purpose.output(arguments, &mut streams);
     let mut watching =
-        Watching { probing, filter, ..Watching::new(arguments, output, streams.messages, control, keeping) };
+        Watching { probing, filter, stops, ..Watching::new(arguments, output, streams.messages, control, keeping) };
     watching.expect_probes();
     let begun = watching.begin(arguments, &directory, &config).and_then(|()| watching.begin_probing());
     if let Err(code) = begun {
@@ -182,8 +184,8 @@ struct Watching {
     losses: Losses,
     /// It was said that the daemon cannot be asked; once is enough.
     daemon_is_out: bool,
-    /// When the user asked for the end.
-    ending_at: Option<Timestamp>,
+    /// To end all taps at once, when the user wants it.
+    stops: Stops,
     /// Something ended whose place may be wanted again: a container that left a network and joined it anew.
     look_again: bool,
     whole: bool,
@@ -254,7 +256,7 @@ impl Watching {
             events_lost: 0,
             losses: Losses::default(),
             daemon_is_out: false,
-            ending_at: None,
+            stops: Stops::default(),
             look_again: false,
             whole: true,
         }
@@ -274,11 +276,7 @@ impl Watching {
                     Ok(Control::Docker(change)) => self.docker(change),
                     Ok(Control::Namespace(path)) => self.namespace(path),
                     Ok(Control::Recorded(ended)) => if self.recorded(ended) { return },
-                    Ok(Control::Signal(at)) => {
-                        self.ending_at = Some(at);
-                        return;
-                    }
-                    Err(_) => return,
+                    Ok(Control::Signal) | Err(_) => return,
                 },
                 default(left) => {}
             }
@@ -374,6 +372,12 @@ fn monotonic() -> Instant {
 }
 
 /// Ctrl-C and SIGTERM end the log with its summary; a second one ends the program.
-fn listen_for_signals(control: Sender<Control>) {
-    signals::listen(move || drop(control.send(Control::Signal(wall_clock()))));
+fn listen_for_signals(control: Sender<Control>, stops: Stops, at_once: bool) {
+    signals::listen(move || {
+        // Here, since the log may have much to tell before it hears of it.
+        if at_once {
+            stops.request();
+        }
+        drop(control.send(Control::Signal));
+    });
 }

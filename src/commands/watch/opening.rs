@@ -271,6 +271,7 @@ impl Watching {
     fn open(&mut self, place: Place, path: Option<PathBuf>, tap: Tap, ring: usize) -> Result<(TapId, Opening), Error> {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
+        self.stops.add(&stop);
         let idle = match place.content {
             Content::All | Content::Published => Duration::from_millis(250),
             Content::Lookups => Duration::from_secs(1),

@@ -25,6 +25,11 @@ pub(in crate::commands) enum Purpose {
 }
 
 impl Purpose {
+    /// Whether something is sent.
+    pub(super) const fn probes(&self) -> bool {
+        matches!(self, Self::Latency(_, Some(_)))
+    }
+
     /// Where what is seen goes, and what is sent.
     pub(super) fn output(self, arguments: &cli::Watch, streams: &mut Streams) -> (Output, Option<Box<Probing>>) {
         match self {
