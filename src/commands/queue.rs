@@ -177,3 +177,115 @@ impl Outbox {
         !self.queue.is_full()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use crossbeam_channel::{Receiver, unbounded};
+
+    use super::*;
+    use crate::decode::content::Content;
+    use crate::track::event::{Nodes, PacketLine, Place, Seen};
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_nanos(1_750_000_000_000_000_000 + millis * 1_000_000)
+    }
+
+    /// A packet that was seen then, in so many bytes of words.
+    fn event(millis: u64, words: &'static str) -> Event<'static> {
+        Event::Packet(PacketLine {
+            place: Place::default(),
+            nodes: Nodes::default(),
+            seen: Seen { number: 1, at: at(millis) },
+            ends: None,
+            macs: (None, None),
+            kind: "tcp",
+            content: Content::ArpRequest,
+            words: Cow::Borrowed(words),
+            wire_len: 60,
+        })
+    }
+
+    fn outbox(stop: &Stop) -> (Outbox, Receiver<Message>, Arc<Queue>) {
+        let ((sender, receiver), queue) = (unbounded(), Arc::new(Queue::default()));
+        (Outbox::new(TapId(2), sender, Arc::clone(&queue), stop.clone()), receiver, queue)
+    }
+
+    fn events(receiver: &Receiver<Message>, queue: &Queue) -> usize {
+        let mut count = 0;
+        for message in receiver.try_iter() {
+            let Message::Events(batch) = message else { panic!("{message:?}") };
+            queue.taken(&batch);
+            count += batch.events.len();
+        }
+        count
+    }
+
+    #[test]
+    fn a_batch_goes_when_it_is_full_or_old() {
+        let (mut outbox, receiver, queue) = outbox(&Stop::new().unwrap());
+        for number in 0..BATCH as u64 - 1 {
+            outbox.pass(at(number / 100));
+            outbox.push(event(0, "words"));
+        }
+        assert!(receiver.is_empty() && outbox.is_waiting());
+        outbox.push(event(0, "words"));
+        assert_eq!((events(&receiver, &queue), outbox.is_waiting()), (BATCH, false));
+        outbox.push(event(2, "words"));
+        outbox.pass(at(7));
+        assert!(receiver.is_empty());
+        outbox.pass(at(8));
+        assert_eq!(events(&receiver, &queue), 1);
+        assert_eq!((queue.events.load(Ordering::Relaxed), queue.bytes.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_told_with_its_times_once_a_second() {
+        let (mut outbox, receiver, queue) = outbox(&Stop::new().unwrap());
+        for _ in 0..EVENTS {
+            outbox.push(event(0, ""));
+        }
+        assert!(queue.is_full());
+        for millis in [10, 30, 20] {
+            outbox.push(event(millis, ""));
+        }
+        outbox.pass(at(1009));
+        assert_eq!(events(&receiver, &queue), EVENTS);
+        outbox.pass(at(1010));
+        let Ok(Message::Lost(loss)) = receiver.try_recv() else { panic!("nothing was told") };
+        assert_eq!(loss, Loss { tap: TapId(2), by: By::Queue, count: 3, since: at(10), until: at(30) });
+        outbox.push(event(1011, ""));
+        outbox.finish();
+        assert_eq!(events(&receiver, &queue), 1, "there is room again");
+    }
+
+    #[test]
+    fn long_words_fill_it_too() {
+        let long: &'static str = "x".repeat(BYTES / BATCH).leak();
+        let (mut outbox, _receiver, queue) = outbox(&Stop::new().unwrap());
+        for _ in 0..BATCH {
+            outbox.push(event(0, long));
+        }
+        assert!(queue.is_full());
+    }
+
+    #[test]
+    fn who_ends_waits_for_room() {
+        let stop = Stop::new().unwrap();
+        let (mut outbox, receiver, queue) = outbox(&stop);
+        for _ in 0..EVENTS {
+            outbox.push(event(0, ""));
+        }
+        stop.request();
+        let slow = Arc::clone(&queue);
+        let reader = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            (events(&receiver, &slow), receiver)
+        });
+        outbox.push(event(1, ""));
+        let (before, receiver) = reader.join().unwrap();
+        outbox.finish();
+        assert_eq!((before, events(&receiver, &queue)), (EVENTS, 1));
+    }
+}
