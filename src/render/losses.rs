@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn lost(by: By, count: u64) -> Lost {
-        let at = |millis| Timestamp::from_nanos(1_750_000_000_000_000_000 + millis * 1_000_000);
+        let at = |millis: u64| Timestamp::from_nanos(1_750_000_000_000_000_000 + millis * 1_000_000);
         Lost {
             by,
             interface: "br-0a1b".into(),
