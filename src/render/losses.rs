@@ -155,9 +155,9 @@ mod tests {
         let place = "br-0a1b (my_bridge)";
         assert_eq!(
             line,
-            format!("… 1,200 packets dropped by the kernel at {place} {times}: its ring was full (-B makes it larger)")
+            format!("… 1200 packets dropped by the kernel at {place} {times}: its ring was full (-B makes it larger)")
         );
-        assert_eq!(summary, format!("Dropped by the kernel at {place}: 1,200 packets {times}\n"));
+        assert_eq!(summary, format!("Dropped by the kernel at {place}: 1200 packets {times}\n"));
         let inside = Lost { namespace: Some("we\u{1b}b".into()), interface: "lo".into(), ..lost(By::Queue, 1) };
         let (line, summary) = words(&inside, clock);
         assert_eq!(line, format!("… 1 event of lo of we\u{1b}b came too fast and are missing here, {times}"));
