@@ -110,10 +110,10 @@ impl Merged {
 
     /// What comes next, whatever it is.
     #[inline(never)]
-    fn next_item(&mut self) -> Result<Next<'_>, Error> {
+    fn next_item(&mut self) -> Next<'_> {
         let index = if self.files.len() == 1 { 0 } else { self.earliest() };
-        let Some(file) = self.files.get_mut(index) else { return Ok(Next::End) };
-        Ok(keeping(file.next(), &mut self.errors))
+        let Some(file) = self.files.get_mut(index) else { return Next::End };
+        keeping(file.next(), &mut self.errors)
     }
 
     /// The file whose turn it is; a number that no file has at the end of all.
@@ -155,7 +155,7 @@ impl Source for Merged {
         // The frame is put together where it is wanted: to hand it on takes longer than to read it.
         match record {
             Some(record) => Ok(self.files.first().map_or(Next::End, |file| file.frame(record))),
-            None => self.next_item(),
+            None => Ok(self.next_item()),
         }
     }
 
