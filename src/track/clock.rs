@@ -10,7 +10,8 @@ const SET_BACK: Duration = Duration::from_secs(10);
 
 /// How late it is in packet time. What was put into a table before the clock was set back counts from then on.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
+pub struct Clock {
+    /// How late it is.
     pub now: Timestamp,
     /// The time that it was set back to last.
     set_back_to: Timestamp,

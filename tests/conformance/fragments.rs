@@ -4,6 +4,7 @@ use bridgetap::capture::{LinkType, TapId};
 use bridgetap::time::Timestamp;
 use etherparse::PacketBuilder;
 
+use crate::batch::Batch;
 use crate::corpus::Comparison;
 use crate::frames::Kept;
 use crate::said::{Score, Subject};
@@ -110,7 +111,7 @@ fn what_was_sent_in_fragments_is_found_as_tshark_finds_it() {
         return;
     }
     let mut comparison = Comparison::default();
-    comparison.add("fragments", &frames);
+    comparison.add(&Batch::of(("fragments", &frames)));
     comparison.report("fragments");
     for (subject, Score { both, only_ours, only_theirs, times_differ }) in &comparison.scores {
         assert!((*only_ours, *only_theirs, *times_differ) == (0, 0, 0) && *both > 0, "{subject:?}");

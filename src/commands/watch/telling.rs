@@ -92,7 +92,6 @@ impl Watching {
         while let Some(told) = self.take_next(|joiner, known| joiner.pop_any(known)) {
             self.output.tell(&told);
         }
-        self.tell_lost();
     }
 
     /// Says the names that have come for addresses that were shown.
