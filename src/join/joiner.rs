@@ -67,6 +67,11 @@ impl Joiner {
         self.hold = hold;
     }
 
+    /// Whether events are held back: more than one tap may see the same.
+    pub fn holds_back(&self) -> bool {
+        !self.hold.is_zero()
+    }
+
     /// Takes an event.
     pub fn push(&mut self, event: Box<Event<'static>>, knowledge: &dyn Knowledge) {
         let ends = original(&event, knowledge).unwrap_or_else(|| copies::ends(&event));

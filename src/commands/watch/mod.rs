@@ -169,8 +169,6 @@ struct Watching {
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
     joiner: Joiner,
-    /// One tap is open, so that what it sees has no copies.
-    is_alone: bool,
     awaiting: Awaiting,
     /// What is to be told next, and waits for a name.
     next: VecDeque<Told<'static>>,
@@ -246,7 +244,6 @@ impl Watching {
             receiver,
             shared: Arc::new(shared),
             joiner: Joiner::new(Duration::ZERO).with_room(copies),
-            is_alone: false,
             awaiting: Awaiting::new(),
             next: VecDeque::new(),
             held_until: None,

@@ -86,7 +86,6 @@ impl Watching {
         // A tap of all interfaces sees a packet on each.
         let is_alone = self.taps.len() <= 1 && !self.taps.values().any(|tap| tap.place.interface == ANY);
         self.joiner.set_hold(if is_alone { Duration::ZERO } else { HOLD });
-        self.is_alone = is_alone;
         Ok(failed)
     }
 

@@ -15,7 +15,7 @@ use crate::track::Event;
 impl Watching {
     /// Tells an event at once where no other tap can have seen it, else puts it to its copies.
     pub(super) fn tell_or_join(&mut self, event: Event<'static>, now: Timestamp) {
-        let is_next = self.is_alone && self.next.is_empty() && self.joiner.is_empty();
+        let is_next = !self.joiner.holds_back() && self.next.is_empty() && self.joiner.is_empty();
         if is_next && self.listening.heard().is_none() {
             self.tell_or_hold(Told::alone(event), now);
         } else {
