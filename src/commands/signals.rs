@@ -17,7 +17,7 @@ pub(super) fn begin() {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    let _ = IS_HANGUP_IGNORED.set(ignored >> (SIGHUP - 1) & 1 == 1);
+    let _ = IS_HANGUP_IGNORED.set((ignored >> (SIGHUP - 1)) & 1 == 1);
 }
 
 /// Those that ask for the end.

@@ -100,9 +100,11 @@ impl Outputs {
         let series = table.series(by, arguments.table.sort.into());
         match format {
             Format::Hgrm => return self.write_hgrm(path, &series, by),
-            Format::Hlog => self.create(path, |out| write_hlog(out, measured, &series)).map_err(failed)?,
-            Format::Csv => self.create(path, |out| write_csv(out, &series)).map_err(failed)?,
-            Format::Json => self.create(path, |out| write_json(out, &series)).map_err(failed)?,
+            Format::Hlog => {
+                self.create(path, |out| write_hlog(out, measured, &series)).map_err(|error| failed(&error))?
+            }
+            Format::Csv => self.create(path, |out| write_csv(out, &series)).map_err(|error| failed(&error))?,
+            Format::Json => self.create(path, |out| write_json(out, &series)).map_err(|error| failed(&error))?,
             Format::Svg | Format::Png => {
                 let series = table.series(by, Order::Count);
                 let chart = chart(measured, title, by, &series);
@@ -114,7 +116,7 @@ impl Outputs {
                     _ => chart::png(&chart),
                 };
                 let bytes = bytes.map_err(|error| error.to_string())?;
-                self.create(path, |out| out.write_all(&bytes)).map_err(failed)?;
+                self.create(path, |out| out.write_all(&bytes)).map_err(|error| failed(&error))?;
             }
         }
         Ok(None)
@@ -155,7 +157,7 @@ impl Outputs {
         let written = self.create(path, |out| write_percentiles(out, &series.counted.times, Unit::Milliseconds));
         written.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => "is there already; --force replaces it".to_owned(),
-            _ => failed(error),
+            _ => failed(&error),
         })
     }
 
@@ -183,8 +185,9 @@ impl Outputs {
     }
 }
 
-fn failed(error: io::Error) -> String {
-    if is_full(&error) {
+/// Why a file is not there.
+fn failed(error: &io::Error) -> String {
+    if is_full(error) {
         return "the disk is full, and nothing of it was kept; make room, or name a file elsewhere".to_owned();
     }
     format!("cannot be written: {error}")
