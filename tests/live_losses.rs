@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "the lints know tests by their attribute, and these are their helpers; the sender is paced by the clock"
 )]
@@ -80,7 +81,9 @@ impl<'a> Traffic<'a> {
     /// Sends so many datagrams of `length` bytes, from so many ports in turn, at this rate or as fast as it goes.
     fn send(&self, count: u64, length: usize, ports: usize, rate: Option<u64>) {
         let senders: Vec<_> = (0..ports).map(|_| socket(&self.pair.here, ("10.99.0.1", 0))).collect();
-        senders.iter().for_each(|sender| sender.connect(("10.99.0.2", PORT)).expect("connect"));
+        for sender in &senders {
+            sender.connect(("10.99.0.2", PORT)).expect("connect");
+        }
         let (payload, began) = (vec![0; length], Instant::now());
         for (number, sender) in (0..count).zip(senders.iter().cycle()) {
             sender.send(&payload).expect("send");
@@ -167,7 +170,7 @@ fn what_is_sent_is_received_and_followed() {
 #[ignore = "needs root; run by .ci/run"]
 fn the_ring_is_drained_up_to_ctrl_c() {
     let pair = Pair::new();
-    let traffic = Traffic::new(&pair);
+    let _traffic = Traffic::new(&pair);
     for _ in 0..5 {
         let watching = Watching::begin(&mut bridgetap(&pair, &["--json", "--packets"]));
         let sending = Sending::begin(&pair);
@@ -185,7 +188,6 @@ fn the_ring_is_drained_up_to_ctrl_c() {
         assert!(packets < sent, "what came later is not told");
         assert_eq!(ended.objects().len() as u64, packets);
     }
-    drop(traffic);
 }
 
 /// The program is stopped, so that its ring fills up, whatever else the machine does.

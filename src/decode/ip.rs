@@ -295,7 +295,7 @@ mod tests {
         assert_eq!((ip.protocol, ip.payload_len, stop), (UDP, 9, None));
         // One more than there are bytes, in the longest packet.
         let mut bytes = v6_header(HOP_BY_HOP, 0xfff8);
-        bytes.extend([0; 0xfff8]);
+        bytes.resize(bytes.len() + 0xfff8, 0);
         let ip = read(&bytes, 0, &mut stop).unwrap();
         assert_eq!(ip.payload_len, 0);
         assert_eq!(stop, Some(Stop::Short { layer: Layer::Ipv6, needed: 8, had: 0 }));

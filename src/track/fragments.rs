@@ -78,7 +78,8 @@ struct Piece {
 struct Pieces {
     first: Option<First>,
     bytes: Vec<u8>,
-    pieces: Vec<Piece>,
+    /// Where each of them stands there, and belongs.
+    places: Vec<Piece>,
     /// From here on bytes are missing that came and were not captured.
     cut: Option<usize>,
     /// Begin and end of what came, in order and with holes between them.
@@ -124,7 +125,7 @@ impl Pieces {
         let next = self.runs.get(at + usize::from(follows)).copied();
         let precedes = next.is_some_and(|run| run.0 == end);
         let overlaps = next.is_some_and(|run| run.0 < end);
-        let is_crumb = !follows && !precedes && self.runs.len() >= MOST_RUNS || self.pieces.len() >= MOST_PIECES;
+        let is_crumb = !follows && !precedes && self.runs.len() >= MOST_RUNS || self.places.len() >= MOST_PIECES;
         if overlaps || is_crumb {
             return None;
         }
@@ -149,14 +150,14 @@ impl Pieces {
             self.bytes.reserve_exact(room.saturating_sub(at));
         }
         self.bytes.extend_from_slice(bytes);
-        self.pieces.push(Piece { start: offset, at: at as u32, len: bytes.len() as u32 });
+        self.places.push(Piece { start: offset, at: at as u32, len: bytes.len() as u32 });
     }
 
     /// Nothing but the first piece is good for anything: it says what the packet was.
     fn keep_first(&mut self, fragment: &Fragment<'_>) {
         self.runs.clear();
-        self.pieces.retain(|piece| piece.start == 0);
-        if let Some(first) = self.first.filter(|_| !self.pieces.is_empty()) {
+        self.places.retain(|piece| piece.start == 0);
+        if let Some(first) = self.first.filter(|_| !self.places.is_empty()) {
             self.runs.push((0, first.fragment.len));
         } else if fragment.offset == 0 {
             self.runs.push((0, fragment.len));
@@ -173,7 +174,7 @@ impl Pieces {
         let end = self.runs.first().filter(|run| run.0 == 0).map_or(0, |run| run.1 as usize);
         bytes.clear();
         bytes.resize(end.min(self.cut.unwrap_or(end)), 0);
-        for &Piece { start, at, len } in &self.pieces {
+        for &Piece { start, at, len } in &self.places {
             let kept = self.bytes.get(at as usize..(at + len) as usize).unwrap_or_default();
             // Of what is behind a cut nothing is shown.
             let Some(place) = bytes.get_mut(start as usize..) else { continue };
@@ -261,11 +262,11 @@ impl Fragments {
         let slot = self.table.insert(key, WAITING, at);
         let pieces = self.table.get_mut(slot);
         // The memory of the one that was there before.
-        let Pieces { mut runs, mut bytes, pieces: mut parts, .. } = mem::take(pieces);
+        let Pieces { mut runs, mut bytes, places: mut parts, .. } = mem::take(pieces);
         runs.clear();
         bytes.clear();
         parts.clear();
-        *pieces = Pieces { runs, bytes, pieces: parts, ..Pieces::default() };
+        *pieces = Pieces { runs, bytes, places: parts, ..Pieces::default() };
         (slot, evicted)
     }
 

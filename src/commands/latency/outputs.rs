@@ -101,7 +101,7 @@ impl Outputs {
         match format {
             Format::Hgrm => return self.write_hgrm(path, &series, by),
             Format::Hlog => {
-                self.create(path, |out| write_hlog(out, measured, &series)).map_err(|error| failed(&error))?
+                self.create(path, |out| write_hlog(out, measured, &series)).map_err(|error| failed(&error))?;
             }
             Format::Csv => self.create(path, |out| write_csv(out, &series)).map_err(|error| failed(&error))?,
             Format::Json => self.create(path, |out| write_json(out, &series)).map_err(|error| failed(&error))?,

@@ -97,8 +97,11 @@ impl<'a> Iterator for Taken<'a> {
     }
 }
 
+/// Bytes that an event may borrow.
+type Lent<'e, 'a> = &'e mut Cow<'a, [u8]>;
+
 /// The bytes that an event borrows: a name or a message, and an answer.
-fn borrowed<'e, 'a>(event: &'e mut Event<'a>) -> Option<(&'e mut Cow<'a, [u8]>, Option<&'e mut Cow<'a, [u8]>>)> {
+fn borrowed<'e, 'a>(event: &'e mut Event<'a>) -> Option<(Lent<'e, 'a>, Option<Lent<'e, 'a>>)> {
     let subject = match event {
         Event::Exchange(exchange) => &mut exchange.subject,
         Event::Notice(Notice { what: What::Unasked { subject, .. }, .. }) => subject,

@@ -83,7 +83,7 @@ impl Batch {
             let mut packets = std::mem::take(packets);
             packets.clear();
             // There is none; collecting into the same room changes what they would borrow from.
-            packets.into_iter().filter_map(|_| None).collect()
+            packets.into_iter().map_while(|_| None).collect()
         });
         let mut chunk = self.into_owner();
         chunk.bytes.clear();

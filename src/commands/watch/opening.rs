@@ -190,7 +190,9 @@ impl Watching {
             for event in events.into_iter().filter(|event| filter.admits(event)) {
                 self.join(event);
             }
-            lost.iter().for_each(|lost| self.lost(lost));
+            for lost in &lost {
+                self.lost(lost);
+            }
             self.keep_tap(id);
             // What its ring holds was let through by the filter before.
             if let Some(tap) = self.taps.get_mut(&id) {
