@@ -119,7 +119,8 @@ impl Half {
     fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: impl FnOnce() -> Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
-        self.keeps_alive = self.end().is_some_and(|next| is_keep_alive(tcp, next));
+        // Behind a FIN it is an acknowledgement that the FIN has overtaken.
+        self.keeps_alive = !self.known.fin && self.end().is_some_and(|next| is_keep_alive(tcp, next));
         self.direction.packets += 1;
         self.direction.resets += u32::from(tcp.flags.rst());
         if tcp.window == 0 && !tcp.flags.rst() && !tcp.flags.syn() && !tcp.flags.fin() {

@@ -26,7 +26,7 @@ fn pieces(frame: &[u8], id: u16, size: usize) -> Vec<Vec<u8>> {
         if is_v4 {
             at(&mut bytes, 2, 20 + part.len() as u16);
             at(&mut bytes, 4, id);
-            at(&mut bytes, 6, offset / 8 | if more { 0x2000 } else { 0 });
+            at(&mut bytes, 6, (offset / 8) | if more { 0x2000 } else { 0 });
         } else {
             at(&mut bytes, 4, 8 + part.len() as u16);
             let next = std::mem::replace(&mut bytes[ETHERNET + 6], 44);

@@ -51,8 +51,9 @@ impl Engine {
         let mut engine = Self { folder, room, daemon: None };
         eventually("the room is ready", || engine.folder.join("ready").exists());
         engine.begin();
-        let image = Command::new("docker").args(["save", IMAGE]).stdout(Stdio::piped()).spawn().expect("docker");
-        output(engine.docker(&["load"]).stdin(image.stdout.expect("a pipe")));
+        let mut image = Command::new("docker").args(["save", IMAGE]).stdout(Stdio::piped()).spawn().expect("docker");
+        output(engine.docker(&["load"]).stdin(image.stdout.take().expect("a pipe")));
+        assert!(image.wait().expect("docker").success(), "the image cannot be saved");
         engine
     }
 
