@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,6 +16,8 @@ use super::watching::{Watching, between};
 const IMAGE: &str = "bridgetap-lab-busybox";
 /// On a disk, because layers of images do not go onto every other file system.
 const PLACE: &str = "/var/lib";
+/// As long as a daemon may take to answer.
+const BEGINS_WITHIN: Duration = Duration::from_secs(90);
 
 /// The namespaces for mounts and for the network that the engine is in, made as those of `tests/lab/swarm.sh`.
 const ROOM: &str = "
@@ -69,7 +71,16 @@ impl Engine {
         daemon.args(arguments.split_whitespace()).stdout(Stdio::null()).stderr(log);
         self.daemon = Some(daemon.spawn().expect("dockerd"));
         let is_up = || self.docker(&["info"]).output().is_ok_and(|info| info.status.success());
-        eventually("the engine answers", is_up);
+        // One that was killed has to find its containers again, which takes it longer than to begin.
+        let begun = Instant::now();
+        while !is_up() {
+            assert!(
+                begun.elapsed() < BEGINS_WITHIN,
+                "the engine does not answer: {}",
+                self.folder.join("log").display()
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// A program where the engine is.
@@ -106,7 +117,25 @@ impl Engine {
             // nsenter has become the daemon itself.
             let _ = daemon.kill();
             let _ = daemon.wait();
+            self.forget_containerd();
         }
+    }
+}
+
+impl Engine {
+    /// The kernel kills containerd together with the daemon that started it. The next daemon would wait in vain for that
+    /// process where nobody has taken note of its end yet.
+    fn forget_containerd(&self) {
+        let is_containerd = |id: i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            stat.contains("(containerd)") && !stat.contains(") Z ")
+        };
+        for id in inside(&format!("/proc/{}/ns/mnt", self.room.id())) {
+            if is_containerd(id) {
+                let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+            }
+        }
+        let _ = self.within("rm").args(["-f", "/run/docker/containerd/containerd.pid"]).status();
     }
 }
 
