@@ -12,9 +12,6 @@ root=$(cd "$here/../.." && pwd)
 
 . "$root/setup.sh"
 need_packages gcc libc6-dev libpcap-dev valgrind
-if [ -z "${BRIDGETAP:-}" ]; then
-  need_cargo
-  cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-  BRIDGETAP=${CARGO_TARGET_DIR:-$root/target}/release/bridgetap
-fi
+. "$root/benches/setup.sh"
+need_bridgetap
 python3 "$here/count.py" "$BRIDGETAP" "$here/counts.json" "$@"

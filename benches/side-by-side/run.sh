@@ -15,15 +15,7 @@ root=$(cd "$here/../.." && pwd)
 
 . "$root/setup.sh"
 need_packages gcc libc6-dev libpcap-dev time tcpdump tshark softflowd || echo "What is missing is left out." >&2
-if [ -z "${BRIDGETAP:-}" ]; then
-  need_cargo
-  cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-  BRIDGETAP=${CARGO_TARGET_DIR:-$root/target}/release/bridgetap
-fi
-if [ -z "${BRIDGETAP_BENCH:-}" ]; then
-  BRIDGETAP_BENCH=$(mktemp -d "${TMPDIR:-/tmp}/bridgetap-bench.XXXXXX")
-  trap 'rm -rf "$BRIDGETAP_BENCH"' EXIT
-  trap 'exit 130' INT TERM
-fi
-mkdir -p "$BRIDGETAP_BENCH"
+. "$root/benches/setup.sh"
+need_bridgetap
+need_folder
 python3 "$here/measure.py" "$BRIDGETAP" "$BRIDGETAP_BENCH" ${BRIDGETAP_CORPUS:+--corpus "$BRIDGETAP_CORPUS"} "$@"

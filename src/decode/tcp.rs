@@ -130,17 +130,24 @@ pub(super) fn read<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Stop>)
         return None;
     }
     let options = rest.get(..header_len - 20).unwrap_or(rest);
-    Some(Tcp {
+    Some(segment(h, options, carried - header_len, bytes.get(header_len..).unwrap_or_default()))
+}
+
+/// A segment by the fixed part of its header (RFC 9293, 3.1).
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+pub(super) fn segment<'a>(h: &[u8; 20], option_bytes: &'a [u8], payload_len: usize, payload: &'a [u8]) -> Tcp<'a> {
+    Tcp {
         source_port: u16::from_be_bytes([h[0], h[1]]),
         destination_port: u16::from_be_bytes([h[2], h[3]]),
         sequence: u32::from_be_bytes([h[4], h[5], h[6], h[7]]),
         acknowledgement: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
         flags: Flags(h[13]),
         window: u16::from_be_bytes([h[14], h[15]]),
-        option_bytes: options,
-        payload_len: carried - header_len,
-        payload: bytes.get(header_len..).unwrap_or_default(),
-    })
+        option_bytes,
+        payload_len,
+        payload,
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::link::present;
-use super::tcp::Flags;
+use super::tcp::segment;
 use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, icmp, ip, vxlan};
 use crate::capture::{Frame, LinkType};
 
@@ -71,17 +71,7 @@ fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     let (h, rest) = bytes.split_first_chunk::<TCP>()?;
     let option_len = (usize::from(h[12] >> 4) * 4).checked_sub(TCP)?;
     let (option_bytes, payload) = rest.split_at_checked(option_len)?;
-    Some(Tcp {
-        source_port: u16::from_be_bytes([h[0], h[1]]),
-        destination_port: u16::from_be_bytes([h[2], h[3]]),
-        sequence: u32::from_be_bytes([h[4], h[5], h[6], h[7]]),
-        acknowledgement: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
-        flags: Flags(h[13]),
-        window: u16::from_be_bytes([h[14], h[15]]),
-        option_bytes,
-        payload_len: payload.len(),
-        payload,
-    })
+    Some(segment(h, option_bytes, payload.len(), payload))
 }
 
 /// What may be a tunnel's is left to the lax pass.

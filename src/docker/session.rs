@@ -318,6 +318,7 @@ mod tests {
     use super::*;
     use crate::docker::directory::Endpoint;
     use bollard::models::EventActor;
+    use std::net::IpAddr;
 
     fn event(typ: EventMessageTypeEnum, action: &str, id: &str, container: Option<&str>, at: i64) -> EventMessage {
         let attributes = container.map(|id| HashMap::from([("container".to_owned(), id.to_owned())]));
@@ -355,22 +356,27 @@ mod tests {
         assert_eq!(pending.take(&HashSet::new()), None);
     }
 
-    #[test]
-    fn a_container_that_ran_for_a_moment_had_its_address_until_it_died() {
-        let (id, at) = (ContainerId("c1".into()), |millis: u64| Timestamp::from_nanos(millis * 1_000_000));
-        let network = NetworkId("n1".into());
-        let address = "172.18.0.4".parse().unwrap();
+    /// A container with the id `c1`, which is on one network.
+    fn container(name: &str, network: &NetworkId, address: IpAddr) -> Container {
         let endpoint = Endpoint { network: network.clone(), addresses: vec![address], mac: None, aliases: Vec::new() };
-        let container = Container {
-            id: id.clone(),
-            name: "brief".to_owned(),
+        Container {
+            id: ContainerId("c1".into()),
+            name: name.to_owned(),
             image: String::new(),
             compose: None,
             endpoints: vec![endpoint],
             published: Vec::new(),
             links: Vec::new(),
             namespace: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_container_that_ran_for_a_moment_had_its_address_until_it_died() {
+        let (id, at) = (ContainerId("c1".into()), |millis: u64| Timestamp::from_nanos(millis * 1_000_000));
+        let network = NetworkId("n1".into());
+        let address = "172.18.0.4".parse().unwrap();
+        let container = container("brief", &network, address);
         let mut directory = Directory::default();
         // It was looked at for its joining of the network; for its start only when it had died.
         assert!(change_container(&mut directory, &id, Some(container), Times::at(at(100))));
@@ -385,17 +391,7 @@ mod tests {
         assert!(is_set_back(before, now) && !is_set_back(now, before) && !is_set_back(before, before));
         let network = NetworkId("n1".into());
         let address = "172.18.0.4".parse().unwrap();
-        let endpoint = Endpoint { network: network.clone(), addresses: vec![address], mac: None, aliases: Vec::new() };
-        let container = Container {
-            id: ContainerId("c1".into()),
-            name: "late".to_owned(),
-            image: String::new(),
-            compose: None,
-            endpoints: vec![endpoint],
-            published: Vec::new(),
-            links: Vec::new(),
-            namespace: None,
-        };
+        let container = container("late", &network, address);
         let started = Directory::default().with_container(&container.id.clone(), Some(container.clone()), before);
         let name = |directory: &Directory| directory.container_at(Some(&network), address, now).map(|c| c.name.clone());
         assert_eq!(name(&started), None);

@@ -152,53 +152,70 @@ impl Story<'_> {
 }
 
 /// Reads and decodes everything.
-fn read(files: &mut Merged, to: &mut Reading, stop: &AtomicBool, mut left: u64) {
-    let mut packets = 0_u64;
-    while left > 0 && !to.is_over() && !stop.load(Ordering::Relaxed) {
-        match files.next() {
-            Ok(Next::Frame(frame, tap)) => {
-                let is_counted = u64::from(tap.aside.is_none());
-                to.frame(&frame, tap);
-                (packets, left) = (packets + is_counted, left - is_counted);
-            }
-            Ok(Next::Names(block)) => to.names(block),
-            Ok(Next::Idle(at)) => to.idle(at),
-            Ok(Next::End) | Err(_) => break,
+fn read(files: &mut Merged, to: &mut Reading, stop: &AtomicBool, left: u64) {
+    take_all(files, stop, left, |taken| {
+        match taken {
+            Taken::Next(Next::Frame(frame, tap)) => to.frame(&frame, tap),
+            Taken::Next(Next::Names(block)) => to.names(block),
+            Taken::Next(Next::Idle(at)) => to.idle(at),
+            Taken::Next(Next::End) => {}
+            Taken::Position(bytes) => to.position(bytes),
         }
-        if packets.is_multiple_of(BAR_EVERY) {
-            to.position(files.position());
-        }
-    }
+        !to.is_over()
+    });
     to.errors(files.take_errors());
     to.flush();
 }
 
 /// Reads, decodes and follows everything.
-fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop: &AtomicBool, mut left: u64) {
-    let mut packets = 0_u64;
-    while left > 0 && !to.is_over() && !stop.load(Ordering::Relaxed) {
-        match files.next() {
-            Ok(Next::Frame(frame, tap)) => {
-                let is_counted = u64::from(tap.aside.is_none());
+fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop: &AtomicBool, left: u64) {
+    take_all(files, stop, left, |taken| {
+        match taken {
+            Taken::Next(Next::Frame(frame, tap)) => {
                 let spot = Spot { id: frame.tap, link: frame.link, tap };
                 match decode::supports(frame.link) {
                     true => following.packet(frame.at, spot, Some(&decode::decode(&frame)), to),
                     false => following.packet(frame.at, spot, None, to),
                 }
                 to.due(frame.at);
-                (packets, left) = (packets + is_counted, left - is_counted);
             }
-            Ok(Next::Names(block)) => to.names(&block),
-            Ok(Next::Idle(at)) => following.idle(at, to),
-            Ok(Next::End) | Err(_) => break,
+            Taken::Next(Next::Names(block)) => to.names(&block),
+            Taken::Next(Next::Idle(at)) => following.idle(at, to),
+            Taken::Next(Next::End) => {}
+            Taken::Position(bytes) => to.position(bytes),
         }
-        if packets.is_multiple_of(BAR_EVERY) {
-            to.position(files.position());
-        }
-    }
+        !to.is_over()
+    });
     to.errors(files.take_errors());
     following.finish(to);
     to.flush();
+}
+
+/// What is there of the files.
+enum Taken<'a> {
+    Next(Next<'a>),
+    /// So much of them was read, in bytes.
+    Position(u64),
+}
+
+/// Reads the files until `left` packets were read, or `take` wants no more.
+#[inline]
+fn take_all(files: &mut Merged, stop: &AtomicBool, mut left: u64, mut take: impl FnMut(Taken<'_>) -> bool) {
+    let (mut packets, mut goes_on) = (0_u64, true);
+    while left > 0 && goes_on && !stop.load(Ordering::Relaxed) {
+        let next = match files.next() {
+            Ok(Next::End) | Err(_) => break,
+            Ok(next) => next,
+        };
+        if let Next::Frame(_, tap) = &next {
+            let is_counted = u64::from(tap.aside.is_none());
+            (packets, left) = (packets + is_counted, left - is_counted);
+        }
+        goes_on = take(Taken::Next(next));
+        if goes_on && packets.is_multiple_of(BAR_EVERY) {
+            goes_on = take(Taken::Position(files.position()));
+        }
+    }
 }
 
 /// Tells what comes, until all or enough was told.

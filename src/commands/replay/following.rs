@@ -1,5 +1,9 @@
 //! What of a replay is followed: from packets to events, and how late it is.
 
+use std::sync::Arc;
+
+use ahash::AHashMap;
+
 use crate::capture::{LinkType, NameBlock, Tap, TapId};
 use crate::decode::Packet;
 use crate::time::Timestamp;
@@ -15,6 +19,46 @@ pub(super) struct Spot<'a> {
     /// That of the packet: interfaces that share a tap may have several.
     pub link: LinkType,
     pub tap: &'a Tap,
+}
+
+/// The same on its way to another thread.
+#[derive(Clone)]
+pub(super) struct OwnSpot {
+    pub id: TapId,
+    pub link: LinkType,
+    tap: Arc<Tap>,
+}
+
+impl OwnSpot {
+    pub fn lent(&self) -> Spot<'_> {
+        Spot { id: self.id, link: self.link, tap: &self.tap }
+    }
+}
+
+/// Says where packets were seen once for all that come behind each other there.
+#[derive(Default)]
+pub(super) struct Spots {
+    /// Where the latest packet was seen.
+    latest: Option<(TapId, LinkType)>,
+    taps: AHashMap<TapId, Arc<Tap>>,
+}
+
+impl Spots {
+    /// Where a packet was seen, unless the latest was seen there, too.
+    #[inline]
+    pub fn change(&mut self, spot: Spot<'_>) -> Option<OwnSpot> {
+        if self.latest == Some((spot.id, spot.link)) {
+            return None;
+        }
+        self.latest = Some((spot.id, spot.link));
+        let tap = self.taps.entry(spot.id).or_insert_with(|| Arc::new(spot.tap.clone()));
+        Some(OwnSpot { id: spot.id, link: spot.link, tap: Arc::clone(tap) })
+    }
+
+    /// The next packet's is said in any case.
+    pub const fn begin_anew(&mut self) {
+        self.latest = None;
+    }
 }
 
 /// Where it is told, now or later: events, and what has to be known of the capture meanwhile, in its order.

@@ -1,12 +1,9 @@
 //! Packets on their way from the thread that reads and decodes them to the one that follows them.
 
-use std::sync::Arc;
-
-use ahash::AHashMap;
 use crossbeam_channel::{Receiver, Sender};
 use self_cell::self_cell;
 
-use super::following::{Following, Spot, Telling};
+use super::following::{Following, OwnSpot, Spot, Spots, Telling};
 use crate::capture::{Error, Frame, LinkType, NameBlock, Tap, TapId};
 use crate::decode::{self, Packet};
 use crate::time::Timestamp;
@@ -39,7 +36,7 @@ struct Read {
 
 enum Between {
     /// Packets are of this tap from here on, until another is named.
-    Spot(TapId, LinkType, Arc<Tap>),
+    Spot(OwnSpot),
     Undecoded(Timestamp),
     Idle(Timestamp),
     Names(Box<NameBlock>),
@@ -65,8 +62,8 @@ impl Batch {
             let mut between = chunk.between.iter().peekable();
             for (index, read) in chunk.frames.iter().enumerate() {
                 while let Some((_, what)) = between.next_if(|(before, _)| *before == index) {
-                    if let Between::Spot(next, of, _) = what {
-                        (tap, link) = (*next, *of);
+                    if let Between::Spot(spot) = what {
+                        (tap, link) = (spot.id, spot.link);
                     }
                 }
                 let bytes = chunk.bytes.get(read.start..read.start + read.len).unwrap_or_default();
@@ -108,14 +105,13 @@ pub(super) struct Reading {
     to: Sender<Batch>,
     /// Batches that were followed, to be used again.
     back: Receiver<Room>,
-    spot: Option<(TapId, LinkType)>,
-    taps: AHashMap<TapId, Arc<Tap>>,
+    spots: Spots,
     is_over: bool,
 }
 
 impl Reading {
     pub fn new(to: Sender<Batch>, back: Receiver<Room>) -> Self {
-        Self { room: Room::default(), to, back, spot: None, taps: AHashMap::new(), is_over: false }
+        Self { room: Room::default(), to, back, spots: Spots::default(), is_over: false }
     }
 
     /// Whether nothing more is wanted.
@@ -127,10 +123,8 @@ impl Reading {
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>, tap: &Tap) {
         let chunk = &mut self.room.chunk;
-        if self.spot != Some((frame.tap, frame.link)) {
-            self.spot = Some((frame.tap, frame.link));
-            let tap = self.taps.entry(frame.tap).or_insert_with(|| Arc::new(tap.clone()));
-            chunk.between.push((chunk.frames.len(), Between::Spot(frame.tap, frame.link, Arc::clone(tap))));
+        if let Some(spot) = self.spots.change(Spot { id: frame.tap, link: frame.link, tap }) {
+            chunk.between.push((chunk.frames.len(), Between::Spot(spot)));
         }
         if decode::supports(frame.link) {
             let Frame { number, at, wire_len, bytes, .. } = *frame;
@@ -179,14 +173,14 @@ impl Reading {
         let Room { chunk, packets } = std::mem::replace(&mut self.room, empty);
         self.is_over |= self.to.send(Batch::of(chunk, packets)).is_err();
         // Each batch says where its packets are from.
-        self.spot = None;
+        self.spots.begin_anew();
     }
 }
 
 /// Follows batches as they come.
 #[derive(Default)]
 pub(super) struct Followed {
-    spot: Option<(TapId, LinkType, Arc<Tap>)>,
+    spot: Option<OwnSpot>,
 }
 
 impl Followed {
@@ -218,14 +212,14 @@ impl Followed {
 
     #[inline]
     fn packet(&self, at: Timestamp, packet: Option<&Packet<'_>>, following: &mut Following, to: &mut impl Telling) {
-        let Some((id, link, tap)) = &self.spot else { return };
-        following.packet(at, Spot { id: *id, link: *link, tap }, packet, to);
+        let Some(spot) = &self.spot else { return };
+        following.packet(at, spot.lent(), packet, to);
         to.due(at);
     }
 
     fn between(&mut self, what: &Between, following: &mut Following, to: &mut impl Telling) {
         match what {
-            Between::Spot(id, link, tap) => self.spot = Some((*id, *link, Arc::clone(tap))),
+            Between::Spot(spot) => self.spot = Some(spot.clone()),
             Between::Undecoded(at) => self.packet(*at, None, following, to),
             Between::Idle(at) => following.idle(*at, to),
             Between::Names(block) => to.names(block),

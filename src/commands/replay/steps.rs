@@ -1,14 +1,11 @@
 //! A story on its way from the thread that follows it to the one that tells it, in the order in which it is to be told.
 
-use std::sync::Arc;
-
-use ahash::AHashMap;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::events::Events;
-use super::following::{Spot, Telling};
+use super::following::{OwnSpot, Spot, Spots, Telling};
 use super::teller::Teller;
-use crate::capture::{Error, LinkType, NameBlock, Tap, TapId};
+use crate::capture::{Error, LinkType, NameBlock};
 use crate::time::Timestamp;
 use crate::track::{Event, Sink};
 
@@ -21,7 +18,7 @@ const MAX_BYTES: usize = 512 * 1024;
 /// What happens next.
 enum Step {
     /// Packets are of this tap from here on, until another is named.
-    Spot(TapId, LinkType, Arc<Tap>),
+    Spot(OwnSpot),
     /// A packet.
     Packet(Timestamp),
     Undecoded,
@@ -48,9 +45,7 @@ pub(super) struct Sending {
     to: Sender<Steps>,
     /// Steps that were told, to be used again.
     back: Receiver<Steps>,
-    /// Where the latest packet was seen.
-    spot: Option<(TapId, LinkType)>,
-    taps: AHashMap<TapId, Arc<Tap>>,
+    spots: Spots,
     /// All events of the latest packet were given. The next packet says so, too.
     is_due: bool,
     is_over: bool,
@@ -58,8 +53,7 @@ pub(super) struct Sending {
 
 impl Sending {
     pub fn new(to: Sender<Steps>, back: Receiver<Steps>) -> Self {
-        let (steps, taps) = (Steps::default(), AHashMap::new());
-        Self { steps, to, back, spot: None, taps, is_due: false, is_over: false }
+        Self { steps: Steps::default(), to, back, spots: Spots::default(), is_due: false, is_over: false }
     }
 
     /// Sends what there is.
@@ -106,11 +100,8 @@ impl Sink for Sending {
 impl Telling for Sending {
     #[inline]
     fn meet(&mut self, at: Timestamp, spot: Spot<'_>) {
-        if self.spot != Some((spot.id, spot.link)) {
-            self.spot = Some((spot.id, spot.link));
-            let tap = self.taps.entry(spot.id).or_insert_with(|| Arc::new(spot.tap.clone()));
-            let step = Step::Spot(spot.id, spot.link, Arc::clone(tap));
-            self.push(step);
+        if let Some(spot) = self.spots.change(spot) {
+            self.push(Step::Spot(spot));
         }
         self.is_due = false;
         self.push(Step::Packet(at));
@@ -152,7 +143,7 @@ impl Telling for Sending {
 #[derive(Default)]
 pub(super) struct Hearing {
     /// Where the latest packet was seen.
-    spot: Option<(TapId, LinkType, Arc<Tap>)>,
+    spot: Option<OwnSpot>,
     /// When it was, while its events are told.
     due: Option<Timestamp>,
 }
@@ -181,15 +172,15 @@ impl Hearing {
             Step::Packet(at) => {
                 self.pass(teller);
                 self.due = Some(at);
-                if let Some((id, link, tap)) = &self.spot {
-                    teller.give(*id);
-                    teller.meet(at, Spot { id: *id, link: *link, tap });
+                if let Some(spot) = &self.spot {
+                    teller.give(spot.id);
+                    teller.meet(at, spot.lent());
                 }
             }
-            Step::Spot(id, link, tap) => self.spot = Some((id, link, tap)),
+            Step::Spot(spot) => self.spot = Some(spot),
             Step::Undecoded => {
-                if let Some((_, link, _)) = &self.spot {
-                    teller.undecoded(*link);
+                if let Some(spot) = &self.spot {
+                    teller.undecoded(spot.link);
                 }
             }
             Step::Idle(at, is_later) => teller.idle(at, is_later),
