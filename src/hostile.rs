@@ -46,6 +46,14 @@ pub fn is_plain(text: &str) -> bool {
     bytes.as_chunks().0.iter().all(|&eight| all_print(eight)) && all_print(*last)
 }
 
+/// Whether a text has that ASCII character.
+pub fn has(text: &str, ascii: u8) -> bool {
+    let bytes = text.as_bytes();
+    let Some(last) = bytes.last_chunk::<8>() else { return bytes.contains(&ascii) };
+    // The last eight may be looked at twice.
+    bytes.as_chunks().0.iter().any(|&eight| any_is(eight, ascii)) || any_is(*last, ascii)
+}
+
 /// How many bytes there are before the first that is no ASCII that prints.
 pub fn plain_prefix(text: &str) -> usize {
     let bytes = text.as_bytes();
@@ -57,11 +65,20 @@ const fn prints(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
+/// Whether one of eight bytes is that one: of the difference the lowest byte that is 0, and none below it, borrows into
+/// its top bit, which it has not itself.
+const fn any_is(bytes: [u8; 8], ascii: u8) -> bool {
+    let difference = u64::from_le_bytes(bytes) ^ (EACH * ascii as u64);
+    difference.wrapping_sub(EACH) & !difference & (EACH * 0x80) != 0
+}
+
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
 /// Whether eight bytes are all ASCII that prints: the top bit of each of three numbers tells of a byte that is not ASCII,
 /// of DEL, and of a byte below the space. A borrow or carry from one byte to the next comes only from one that does not
 /// print.
 const fn all_print(bytes: [u8; 8]) -> bool {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let eight = u64::from_le_bytes(bytes);
     let wrong = eight | eight.wrapping_add(EACH) | eight.wrapping_sub(EACH * 0x20);
     wrong & (EACH * 0x80) == 0
@@ -136,6 +153,20 @@ mod tests {
         }
         for hostile in ['\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}', '\u{3164}', '\u{e0041}', '\u{fffb}'] {
             assert!(is_hostile(hostile), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn a_character_is_found_in_every_place() {
+        for length in 0..40 {
+            let text = "9;\u{ba}".repeat(20);
+            let text: String = text.chars().take(length).collect();
+            assert!(!has(&text, b':'), "{text}");
+            for (at, _) in text.char_indices() {
+                let mut with = text.clone();
+                with.insert(at, ':');
+                assert!(has(&with, b':'), "{with}");
+            }
         }
     }
 

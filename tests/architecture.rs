@@ -48,7 +48,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("decode", &["digits", "address", "time", "capture"]),
     ("track", &["address", "time", "capture", "decode", "latency"]),
     ("join", &["address", "time", "capture", "decode", "track"]),
-    ("name", &["address", "time", "capture", "decode", "track", "docker"]),
+    ("name", &["address", "time", "hostile", "capture", "decode", "track", "docker"]),
     ("explain", &["address", "time", "decode", "track", "join", "docker", "name"]),
     (
         "render",

@@ -106,21 +106,18 @@ impl Output {
         if matches!(event, Event::Measured(_)) && !self.measures() {
             return;
         }
-        self.namer.learn(event);
-        if self.lines != Lines::None || self.measures() {
-            self.namer.look_up(event);
-        }
         let is_packet = matches!(event, Event::Packet(_));
-        if let Some(filter) = &mut self.events
-            && !filter.admits(told, &mut self.namer)
-        {
-            return self.summary.leave_out(u64::from(is_packet == (self.lines == Lines::Packets)));
-        }
         let wanted = match self.lines {
             Lines::Exchanges => !is_packet,
             Lines::Packets => is_packet,
             Lines::None => false,
         };
+        self.look_up(event, wanted);
+        if let Some(filter) = &mut self.events
+            && !filter.admits(told, &mut self.namer)
+        {
+            return self.summary.leave_out(u64::from(is_packet == (self.lines == Lines::Packets)));
+        }
         if let View::Latency(measuring) = &mut self.view {
             return measuring.collect(told, &self.namer);
         }
@@ -138,6 +135,17 @@ impl Output {
             if let Some(pacer) = &mut self.pacer {
                 pacer.told();
             }
+        }
+    }
+
+    /// Learns names, and looks up those of an event that is to be told, where anybody is named.
+    fn look_up(&mut self, event: &Event<'_>, wanted: bool) {
+        let by_name = self.events.is_some() || self.measures();
+        if self.lines != Lines::None || by_name {
+            self.namer.learn(event);
+        }
+        if by_name || wanted {
+            self.namer.look_up(event);
         }
     }
 

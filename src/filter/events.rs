@@ -141,9 +141,9 @@ impl EventFilter {
             Test::Between(a, b) => {
                 is(a, &line.client) && is(b, &line.server) || is(b, &line.client) && is(a, &line.server)
             }
-            Test::Kind(kind) => line.kind == kind,
-            Test::Outcome(outcome) => line.outcome == outcome,
-            Test::Bad => matches!(line.verdict, Verdict::Bad | Verdict::Missing),
+            Test::Kind(kind) => line.gist.kind == kind,
+            Test::Outcome(outcome) => line.gist.outcome == outcome,
+            Test::Bad => matches!(line.gist.verdict, Verdict::Bad | Verdict::Missing),
             Test::SlowerThan(time) => waited(event, line).is_some_and(|waited| waited > *time),
             Test::Port(ports) => {
                 let mut ends = [&line.client, &line.server].into_iter().flatten();
@@ -168,16 +168,16 @@ fn waited(event: &Event<'_>, line: &Line<'_>) -> Option<Duration> {
     match event {
         Event::Exchange(exchange) => match exchange.outcome {
             Outcome::Unanswered(_) => Some(exchange.waited),
-            _ => line.took,
+            _ => line.gist.took,
         },
         Event::Connection(Connection { stage, first, known_at, .. }) => match stage {
-            Stage::Opened | Stage::Refused | Stage::Failed(_) => line.took,
+            Stage::Opened | Stage::Refused | Stage::Failed(_) => line.gist.took,
             Stage::Unanswered(_) | Stage::HalfOpen(_) => Some(*known_at - first.at),
             Stage::Closed { .. } | Stage::Reset { .. } | Stage::StillOpen(_) => None,
         },
         Event::Measured(measured) => match measured.reading {
             Reading::Unanswered(_) => Some(measured.known_at - measured.from.at),
-            _ => line.took,
+            _ => line.gist.took,
         },
         Event::Datagrams(_) | Event::Notice(_) | Event::Packet(_) => None,
     }

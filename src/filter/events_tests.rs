@@ -229,7 +229,7 @@ fn every_kind_and_outcome_of_the_log_can_be_asked_for() {
             nodes: Nodes::default(),
         });
         let line = Line::new(&Told::alone(event), &namer);
-        assert!(crate::cli::OUTCOMES.contains(&line.outcome) && crate::cli::KINDS.contains(&line.kind));
+        assert!(crate::cli::OUTCOMES.contains(&line.gist.outcome) && crate::cli::KINDS.contains(&line.gist.kind));
     }
 }
 

@@ -3,14 +3,11 @@
 //! What is kept is all that does not depend on the other end and on the time: who has the address, on which network, and
 //! what it is called. It holds for the times from which on the Directory says the same, until anything is named anew.
 
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ahash::RandomState;
-
 use super::asked::Client;
-use crate::decode::message::Endpoint;
+use super::learned::Version;
 use crate::docker::{Container, Network};
 use crate::time::Timestamp;
 use crate::track::event::Place;
@@ -21,11 +18,12 @@ const ROOM: usize = 4096;
 const WAYS: usize = 2;
 
 /// Addresses at places, and who they are.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct KnownEnds {
     /// Sets of [`WAYS`]; empty until the first is kept.
     ends: Vec<Option<KnownEnd>>,
-    hasher: RandomState,
+    /// Where the latest are that were looked up.
+    latest: [usize; WAYS],
     /// What is of an earlier generation no longer holds.
     generation: u64,
 }
@@ -42,6 +40,10 @@ pub(super) struct KnownEnd {
     pub container: Option<Arc<Container>>,
     pub network: Option<Arc<Network>>,
     pub title: Title,
+    /// What everybody calls it, where that is so and of ASCII that prints.
+    pub called: Option<String>,
+    /// The version of what lookups have told of it, by which it is called so.
+    pub version: Version,
 }
 
 /// What an end is called.
@@ -57,17 +59,36 @@ pub(super) enum Title {
     Open,
 }
 
-/// What an end is kept by.
+/// What an end is kept by, in words of the machine: it is made and compared for each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SpotKey {
-    place: Place,
-    address: IpAddr,
+    address: [u64; 2],
+    place: u64,
+    /// The VNI plus one, 0 outside of tunnels; [`IPV6`] where the address is one.
+    network: u32,
 }
 
-impl Hash for SpotKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.place.hash(state);
-        Endpoint::host(self.address).hash(state);
+/// Marks an address of IPv6 in [`SpotKey::network`], whose VNI has 24 bits.
+const IPV6: u32 = 1 << 31;
+
+impl SpotKey {
+    #[inline]
+    fn new(address: IpAddr, place: Place) -> Self {
+        let (address, family) = match address {
+            IpAddr::V4(v4) => ([0, u64::from(v4.to_bits())], 0),
+            IpAddr::V6(v6) => ([(v6.to_bits() >> 64) as u64, v6.to_bits() as u64], IPV6),
+        };
+        let network = place.vni.map_or(0, |vni| vni.number() + 1) | family;
+        Self { address, place: u64::from(place.tap.0) << 32 | u64::from(place.if_index), network }
+    }
+
+    /// Where its set begins. Not by chance: who chooses addresses that meet gains that they are looked up each time.
+    #[inline]
+    const fn set(&self) -> usize {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let address = self.address[1] ^ self.address[0].rotate_left(32);
+        let mixed = (address.wrapping_mul(SPREAD) ^ self.place ^ self.network as u64).wrapping_mul(SPREAD);
+        (mixed >> 32) as usize % (ROOM / WAYS) * WAYS
     }
 }
 
@@ -78,12 +99,6 @@ impl KnownEnd {
     }
 }
 
-impl Default for KnownEnds {
-    fn default() -> Self {
-        Self { ends: Vec::new(), hasher: RandomState::new(), generation: 0 }
-    }
-}
-
 impl KnownEnds {
     /// Something is called otherwise from now on.
     pub const fn forget(&mut self) {
@@ -91,14 +106,28 @@ impl KnownEnds {
     }
 
     /// Who an address is, at whatever time it is so.
+    #[inline]
     pub fn get(&self, address: IpAddr, place: Place) -> Option<&KnownEnd> {
-        if self.ends.is_empty() {
-            return None;
-        }
-        let spot = SpotKey { place, address };
-        let set = self.set(&spot);
-        let mut ways = self.ends.get(set..set + WAYS)?.iter().flatten();
-        ways.find(|end| end.spot == spot && end.generation == self.generation)
+        let spot = SpotKey::new(address, place);
+        let mut latest = self.latest.iter().filter_map(|&at| self.ends.get(at)?.as_ref());
+        let is_it = |end: &&KnownEnd| end.spot == spot && end.generation == self.generation;
+        latest.find(is_it).or_else(|| self.ends.get(self.find(&spot)?)?.as_ref())
+    }
+
+    /// The same, to change it: one of the latest two, which are found soonest.
+    #[inline]
+    pub fn get_mut(&mut self, address: IpAddr, place: Place) -> Option<&mut KnownEnd> {
+        let at = self.find(&SpotKey::new(address, place))?;
+        self.latest = [at, self.latest[0]];
+        self.ends.get_mut(at)?.as_mut()
+    }
+
+    #[inline]
+    fn find(&self, spot: &SpotKey) -> Option<usize> {
+        let set = spot.set();
+        let is_it = |end: &KnownEnd| end.spot == *spot && end.generation == self.generation;
+        let ways = self.ends.get(set..set + WAYS)?.iter();
+        (set..).zip(ways).find(|(_, end)| end.as_ref().is_some_and(is_it)).map(|(at, _)| at)
     }
 
     /// Keeps who an address is.
@@ -106,20 +135,18 @@ impl KnownEnds {
         if self.ends.is_empty() {
             self.ends.resize_with(ROOM, || None);
         }
-        let spot = SpotKey { place, address };
-        let Who { from, client, container, network, title } = known;
-        let known = KnownEnd { spot, generation: self.generation, from, client, container, network, title };
-        let set = self.set(&spot);
+        let spot = SpotKey::new(address, place);
+        let Who { from, client, container, network, title, called, version } = known;
+        let generation = self.generation;
+        let known = KnownEnd { spot, generation, from, client, container, network, title, called, version };
+        let set = spot.set();
         if let Some(ways) = self.ends.get_mut(set..set + WAYS) {
             ways.rotate_right(1);
             if let Some(first) = ways.first_mut() {
                 *first = Some(known);
             }
         }
-    }
-
-    fn set(&self, spot: &SpotKey) -> usize {
-        (self.hasher.hash_one(spot) as usize % (ROOM / WAYS)) * WAYS
+        self.latest = [set, self.latest[0]];
     }
 }
 
@@ -131,4 +158,6 @@ pub(super) struct Who {
     pub container: Option<Arc<Container>>,
     pub network: Option<Arc<Network>>,
     pub title: Title,
+    pub called: Option<String>,
+    pub version: Version,
 }

@@ -1,5 +1,6 @@
 //! That looking ends up before they are named changes no name.
 
+use super::pairs::Asks;
 use super::tests::*;
 use super::*;
 use crate::docker::ContainerId;
@@ -49,8 +50,11 @@ fn all(namer: &mut Namer, looks_up: bool) -> Vec<String> {
                     namer.look_up(&Event::Exchange(Exchange { place: place(tap), ends, ..exchange }));
                 }
                 for at in times {
+                    same_names(namer, &Pair { ends, place: place(tap), at, asks: Asks::Client });
+                    same_names(namer, &Pair { ends, place: place(tap), at, asks: Asks::Either });
                     let one = namer.parties(&ends, place(tap), at);
-                    let other = namer.packet_parties((ends.server, ends.client), (mac, mac), place(tap), at);
+                    let turned = Ends { client: ends.server, server: ends.client, ..ends };
+                    let other = namer.packet_parties(&turned, place(tap), at);
                     names.push(format!(
                         "{tap} {at} {one:?} {other:?} {:?}",
                         namer.container(ends.server.address, place(tap), at)
@@ -60,6 +64,15 @@ fn all(namer: &mut Namer, looks_up: bool) -> Vec<String> {
         }
     }
     names
+}
+
+/// What everybody calls both ends is what they are called in full.
+fn same_names(namer: &Namer, pair: &Pair) {
+    let Some(called) = namer.called(pair) else { return };
+    let (client, server) = namer.pair(pair);
+    assert_eq!((called.client, called.server), (&*client.name, &*server.name), "{pair:?}");
+    let publishes = |container: &Arc<Container>| !container.published.is_empty();
+    assert!(called.publishes == namer.container(pair.ends.server.address, pair.place, pair.at).is_some_and(publishes));
 }
 
 /// Tells both namers the same, and compares what they call everybody.
@@ -130,6 +143,25 @@ fn whatever_changes_a_name_changes_what_was_looked_up() {
         let next = next.with_container(&newcomer.id.clone(), Some(newcomer), NOW);
         namer.set_directory(TapId(0), Arc::new(next));
     });
+}
+
+#[test]
+fn a_name_that_all_have_asked_for_is_everybodys() {
+    let mut namer = namer(Naming::Container);
+    let Event::Exchange(exchange) = ping("172.18.0.9", "203.0.113.7", true) else { unreachable!() };
+    let pair = Pair { ends: exchange.ends, place: place(BRIDGE), at: NOW, asks: Asks::Client };
+    let server = |namer: &mut Namer| {
+        namer.look_up(&Event::Exchange(Exchange { place: place(BRIDGE), ..exchange.clone() }));
+        same_names(namer, &pair);
+        namer.called(&pair).map(|called| called.server.to_owned())
+    };
+    assert_eq!(server(&mut namer).as_deref(), Some("203.0.113.7"));
+    for client in ["172.18.0.9", "172.18.0.4"] {
+        namer.learn(&lookup(BRIDGE, client, "example.test", &["203.0.113.7"]));
+        assert_eq!(server(&mut namer).as_deref(), Some("example.test"));
+    }
+    namer.learn(&lookup(BRIDGE, "172.18.0.4", "other.test", &["203.0.113.7"]));
+    assert_eq!(server(&mut namer).as_deref(), Some("example.test"), "as it has asked itself");
 }
 
 #[test]

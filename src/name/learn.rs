@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::known::{KnownEnd, Title, Who};
-use super::{Namer, Naming, Party, called, client, names, source};
+use super::{Namer, Naming, Pair, Party, called, client, names, source};
 use crate::address::{self, MacAddr};
 use crate::decode::message::Endpoint;
 use crate::docker::{Container, Network};
 use crate::time::Timestamp;
-use crate::track::event::{Connection, Datagrams, Event, Exchange, Notice, PacketLine, Place, Subject};
-use crate::track::measured::Measured;
+use crate::track::event::{Event, Exchange, Place, Subject};
 
 /// An address that a client was answered.
 #[derive(Clone, Copy)]
@@ -28,17 +27,9 @@ struct Answer {
 impl Namer {
     /// Looks up the ends of an event, so that they are named at once.
     pub fn look_up(&mut self, event: &Event<'_>) {
-        let (ends, place) = match event {
-            Event::Exchange(Exchange { ends, place, .. })
-            | Event::Connection(Connection { ends, place, .. })
-            | Event::Datagrams(Datagrams { ends, place, .. })
-            | Event::Measured(Measured { ends, place, .. })
-            | Event::Notice(Notice { ends, place, .. }) => ((ends.client, ends.server), *place),
-            Event::Packet(PacketLine { ends: Some(ends), place, .. }) => (*ends, *place),
-            Event::Packet(_) => return,
-        };
-        self.recall(ends.0.address, place);
-        self.recall(ends.1.address, place);
+        let Some(Pair { ends, place, .. }) = Pair::of(event) else { return };
+        self.recall(ends.client.address, place);
+        self.recall(ends.server.address, place);
     }
 
     /// Learns from an answered lookup what an outside address is called, and what its client calls whom.
@@ -80,15 +71,11 @@ impl Namer {
             let id = container.as_ref().map(|container| &container.id);
             self.asked.insert(&who, address, id, &self.spelling, known);
         }
-        self.spelling.clone_into(self.learned.entry(Endpoint::host(address)));
-    }
-
-    /// The name that was asked for when an address was answered.
-    pub(super) fn learned(&self, address: IpAddr) -> Option<&str> {
-        if self.learned.is_empty() {
-            return None;
+        let forgotten = self.learned.forgotten();
+        self.learned.learn(address, &self.spelling);
+        if forgotten == 0 && self.learned.forgotten() > 0 {
+            self.known.forget();
         }
-        self.learned.get(&Endpoint::host(address)).map(String::as_str)
     }
 
     /// Who has an address at that place and time, where it was looked up and does not take more to tell.
@@ -105,16 +92,8 @@ impl Namer {
         at: Timestamp,
     ) -> Party<'a> {
         let container = known.container.as_ref();
-        let asked_as =
-            by.and_then(|by| self.asked.get_of(&by.client, end.address, container.map(|container| &container.id), at));
-        let name = match (&known.title, container) {
-            (Title::Name(name), _) => name,
-            (Title::Alias, Some(container)) => {
-                called::called_by(by.and_then(|by| by.container.as_ref()), container, known.network.as_ref(), asked_as)
-            }
-            (Title::Address(text), _) => asked_as.or_else(|| self.learned(end.address)).unwrap_or(text),
-            (Title::Alias | Title::Open, _) => asked_as.unwrap_or_default(),
-        };
+        let asked_as = self.asked_as(known, end.address, by, at);
+        let name = self.known_name(known, end.address, by, asked_as);
         let compose = container.and_then(|container| container.compose.as_ref());
         Party {
             name: Cow::Borrowed(name),
@@ -128,11 +107,55 @@ impl Namer {
         }
     }
 
+    /// The name that the other end had asked for when it was given the address.
+    pub(super) fn asked_as(
+        &self,
+        known: &KnownEnd,
+        address: IpAddr,
+        by: Option<&KnownEnd>,
+        at: Timestamp,
+    ) -> Option<&str> {
+        let holder = known.container.as_ref().map(|container| &container.id);
+        self.asked.get_of(&by?.client, address, holder, at)
+    }
+
+    /// The name of an end that was looked up, as the other end calls it.
+    pub(super) fn known_name<'a>(
+        &'a self,
+        known: &'a KnownEnd,
+        address: IpAddr,
+        by: Option<&'a KnownEnd>,
+        asked_as: Option<&'a str>,
+    ) -> &'a str {
+        match (&known.title, &known.container) {
+            (Title::Name(name), _) => name,
+            (Title::Alias, Some(container)) => {
+                called::called_by(by.and_then(|by| by.container.as_ref()), container, known.network.as_ref(), asked_as)
+            }
+            (Title::Address(text), _) => asked_as.or_else(|| self.learned.latest(address)).unwrap_or(text),
+            (Title::Alias | Title::Open, _) => asked_as.unwrap_or_default(),
+        }
+    }
+
     /// Looks an address up, unless it was before.
     fn recall(&mut self, address: IpAddr, place: Place) {
-        if self.known.get(address, place).is_none() {
-            let who = self.who(address, place);
-            self.known.put(address, place, who);
+        match self.known.get_mut(address, place) {
+            Some(known) if self.learned.is_still(known.version) => {}
+            Some(_) => self.call_anew(address, place),
+            None => {
+                let who = self.who(address, place);
+                self.known.put(address, place, who);
+            }
+        }
+    }
+
+    /// Lookups may have told of an end that was looked up before.
+    fn call_anew(&mut self, address: IpAddr, place: Place) {
+        let known = self.known.get(address, place);
+        let called = known.and_then(|known| self.called_by_all(&known.title, address));
+        let version = self.learned.version(address);
+        if let Some(known) = self.known.get_mut(address, place) {
+            (known.called, known.version) = (called, version);
         }
     }
 
@@ -161,6 +184,8 @@ impl Namer {
             client: client(view, &found),
             container: found.container.cloned(),
             network: found.network.cloned(),
+            called: self.called_by_all(&title, address),
+            version: self.learned.version(address),
             title,
         }
     }

@@ -10,7 +10,9 @@ mod capped;
 mod hosts;
 mod known;
 mod learn;
+mod learned;
 mod names;
+mod pairs;
 mod room;
 mod standing;
 mod strangers;
@@ -26,6 +28,7 @@ pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
+pub use pairs::{Called, Pair};
 pub use room::Room;
 pub use strangers::{Introduction, Stranger};
 
@@ -39,6 +42,7 @@ use crate::time::Timestamp;
 use crate::track::event::{Ends, Lookup, Place};
 use asked::{AskedNames, Client};
 use known::KnownEnds;
+use learned::Learned;
 use names::{Names, Spot};
 
 pub use well_known::NAMES as WELL_KNOWN;
@@ -75,7 +79,7 @@ pub struct Namer {
     /// Names of addresses that the user gave, for every source.
     given: AddressNames,
     /// Outside addresses, and the name that was asked for when they were answered.
-    learned: Capped<Endpoint, String>,
+    learned: Learned,
     asked: AskedNames,
     /// Who was looked up before.
     known: KnownEnds,
@@ -112,7 +116,7 @@ impl Namer {
             nothing: Names::with_room(0),
             taps: AHashMap::new(),
             given: AddressNames::default(),
-            learned: Capped::new(Room::default().learned),
+            learned: Learned::new(Room::default().learned),
             asked: AskedNames::new(Room::default().learned),
             known: KnownEnds::default(),
             spelling: String::new(),
@@ -148,7 +152,9 @@ impl Namer {
 
     /// From now on addresses are shown, or names; gives what was shown before.
     pub fn set_numeric(&mut self, numeric: bool) -> bool {
-        self.known.forget();
+        if numeric != self.numeric {
+            self.known.forget();
+        }
         std::mem::replace(&mut self.numeric, numeric)
     }
 
@@ -261,14 +267,9 @@ impl Namer {
 
     /// What the sender and the receiver of a packet are called. Which of them asked for the other is not known, so each is
     /// as the other knows it.
-    pub fn packet_parties(
-        &self,
-        (sender, receiver): (Endpoint, Endpoint),
-        macs: (Option<MacAddr>, Option<MacAddr>),
-        place: Place,
-        at: Timestamp,
-    ) -> (Party<'_>, Party<'_>) {
-        let macs = (macs.0, macs.1.filter(|mac| !mac.is_group()));
+    fn packet_parties(&self, ends: &Ends, place: Place, at: Timestamp) -> (Party<'_>, Party<'_>) {
+        let &Ends { client: sender, server: receiver, client_mac, server_mac } = ends;
+        let macs = (client_mac, server_mac);
         let known = |end: Endpoint| self.known(end.address, place, at);
         if let (Some(from), Some(to)) = (known(sender), known(receiver)) {
             return (
@@ -318,7 +319,7 @@ impl Namer {
             Some(container) => Some(self.container_name(view, container, network, by, asked_as)),
             None => {
                 let told = self.name_of_nobody(view, end.address).or(asked_as);
-                told.or_else(|| self.learned(end.address)).map(Cow::Borrowed)
+                told.or_else(|| self.learned.latest(end.address)).map(Cow::Borrowed)
             }
         };
         let compose = container.and_then(|container| container.compose.as_ref());

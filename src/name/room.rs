@@ -1,7 +1,8 @@
 //! How many names are remembered, and how many were not.
 
 use super::asked::AskedNames;
-use super::{Capped, Namer, address_names};
+use super::learned::Learned;
+use super::{Namer, address_names};
 
 /// How much is remembered. At a cap the oldest goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Namer {
     /// The same, which has learned nothing yet, with another room.
     #[must_use]
     pub fn with_room(self, room: Room) -> Self {
-        Self { learned: Capped::new(room.learned), asked: AskedNames::new(room.learned), room, ..self }
+        Self { learned: Learned::new(room.learned), asked: AskedNames::new(room.learned), room, ..self }
     }
 
     /// Names that lookups gave and files told, for which there was no room.

@@ -278,8 +278,8 @@ fn an_outside_address_has_the_name_that_this_client_asked_for() {
 fn each_end_of_a_packet_is_as_the_other_knows_it() {
     let mut namer = namer(Naming::Alias);
     namer.learn(&lookup(LO, "127.0.0.1", "cache", &["172.18.0.2"]));
-    let ends = (end("172.18.0.2"), end("172.18.0.3"));
-    let (sender, receiver) = namer.packet_parties(ends, (None, None), place(BRIDGE), NOW);
+    let ends = Ends { client: end("172.18.0.2"), server: end("172.18.0.3"), client_mac: None, server_mac: None };
+    let (sender, receiver) = namer.packet_parties(&ends, place(BRIDGE), NOW);
     assert_eq!((sender.name.as_ref(), receiver.name.as_ref()), ("cache", "spade"));
 }
 

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::columns::{flow, padded, words};
 use super::escape::escape;
-use super::text::Layout;
+use super::layout::Layout;
 use super::units::columns;
 use crate::doctor::{Check, State, is_well};
 

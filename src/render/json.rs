@@ -43,9 +43,9 @@ impl<W: Write> JsonWriter<W> {
         let tap = namer.tap(place.tap);
         let Some((frames, details)) = details(event) else { return Ok(()) };
         let object = Object {
-            time: self.clock.text(line.at),
-            kind: line.kind,
-            outcome: line.outcome,
+            time: self.clock.text(line.gist.at),
+            kind: line.gist.kind,
+            outcome: line.gist.outcome,
             network: namer.network(place),
             interface: tap.map_or("", |tap| &tap.interface),
             interface_index: Some(place.if_index).filter(|&index| index > 0),
@@ -280,7 +280,7 @@ fn latency(event: &Event<'_>, line: &Line<'_>) -> Option<u64> {
         Event::Datagrams(datagrams) => matches!(datagrams.stage, DatagramStage::Failed(_)),
         _ => false,
     };
-    line.took.filter(|_| is_latency).map(nanos)
+    line.gist.took.filter(|_| is_latency).map(nanos)
 }
 
 /// What JSON has beside the line; none of a measurement, which is no line.

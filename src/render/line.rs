@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::decode::ip;
 use crate::decode::message::Endpoint;
 use crate::join::{Published, Told};
-use crate::name::{Namer, Party};
+use crate::name::{Namer, Pair, Party};
 use crate::time::Timestamp;
 use crate::track::event::{
     Connection, DatagramStage, Datagrams, Event, Exchange, Notice, Outcome, PacketLine, Stage, What,
@@ -28,12 +28,21 @@ pub enum Verdict {
 /// An event as it is told.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
-    /// The moment that the line is about.
-    pub at: Timestamp,
+    /// What it is about.
+    pub gist: Gist,
     /// Who asks, opens or says.
     pub client: Option<Party<'a>>,
     /// Who is asked.
     pub server: Option<Party<'a>>,
+    /// The published port that it came through.
+    pub published: Port,
+}
+
+/// What a line is about, beside names and words.
+#[derive(Clone, Copy, Debug)]
+pub struct Gist {
+    /// The moment that the line is about.
+    pub at: Timestamp,
     /// `dns`, `tcp`, …
     pub kind: &'static str,
     /// The word for how it ended, as JSON has it.
@@ -44,8 +53,6 @@ pub struct Line<'a> {
     pub took: Option<Duration>,
     /// Whether ports are worth showing.
     pub ports: bool,
-    /// The published port that it came through.
-    pub published: Port,
 }
 
 /// Through which port of the host a container was reached.
@@ -62,22 +69,26 @@ pub enum Port {
 impl<'a> Line<'a> {
     /// Puts names to an event.
     pub fn new(told: &Told<'_>, namer: &'a Namer) -> Self {
-        match &told.event {
-            Event::Exchange(exchange) => Self::exchange(exchange, namer),
-            Event::Connection(connection) => {
-                Self { published: port(told, ip::TCP, namer), ..Self::connection(connection, namer) }
-            }
-            Event::Datagrams(datagrams) => {
-                Self { published: port(told, ip::UDP, namer), ..Self::datagrams(datagrams, namer) }
-            }
-            Event::Notice(notice) => Self::notice(notice, namer),
-            Event::Packet(packet) => Self::packet(packet, namer),
-            Event::Measured(measured) => Self::measured(measured, namer),
+        let (client, server) = Pair::of(&told.event).map(|pair| namer.pair(&pair)).unzip();
+        Self { gist: Gist::of(&told.event), client, server, published: Port::of(told, namer) }
+    }
+}
+
+impl Gist {
+    /// That of an event.
+    pub fn of(event: &Event<'_>) -> Self {
+        match event {
+            Event::Exchange(exchange) => Self::exchange(exchange),
+            Event::Connection(connection) => Self::connection(connection),
+            Event::Datagrams(datagrams) => Self::datagrams(datagrams),
+            Event::Notice(notice) => Self::notice(notice),
+            Event::Packet(packet) => Self::packet(packet),
+            Event::Measured(measured) => Self::measured(measured),
         }
     }
 
     /// Who and what it is, for filters and tables: a measurement is not written as a line.
-    fn measured(measured: &Measured, namer: &'a Namer) -> Self {
+    fn measured(measured: &Measured) -> Self {
         let (outcome, verdict) = match measured.reading {
             // As an exchange that was answered before it was asked.
             Reading::Time(_) | Reading::Ambiguous(_) | Reading::SteppedBack => ("answered", Verdict::Good),
@@ -85,43 +96,28 @@ impl<'a> Line<'a> {
             Reading::Failed => ("failed", Verdict::Bad),
             Reading::Unanswered(_) => ("unanswered", Verdict::Missing),
         };
-        let (client, server) = namer.parties(&measured.ends, measured.place, measured.from.at);
-        Self {
-            at: measured.from.at,
-            client: Some(client),
-            server: Some(server),
-            kind: "tcp",
-            outcome,
-            verdict,
-            took: measured.reading.time(),
-            ports: true,
-            published: Port::None,
-        }
+        Self { at: measured.from.at, kind: "tcp", outcome, verdict, took: measured.reading.time(), ports: true }
     }
 
-    fn exchange(exchange: &Exchange<'_>, namer: &'a Namer) -> Self {
-        let Exchange { ends, place, request, .. } = exchange;
+    fn exchange(exchange: &Exchange<'_>) -> Self {
+        let request = exchange.request;
         let (outcome, verdict) = match exchange.outcome {
             Outcome::Answered => ("answered", Verdict::Good),
             Outcome::Failed(_) => ("failed", Verdict::Bad),
             Outcome::Unanswered(_) => ("unanswered", Verdict::Missing),
         };
-        let (client, server) = namer.parties(ends, *place, request.at);
         Self {
             at: request.at,
-            client: Some(client),
-            server: Some(server),
             kind: exchange.protocol.protocol().name(),
             outcome,
             verdict,
             took: exchange.latency(),
             ports: false,
-            published: Port::None,
         }
     }
 
-    fn connection(connection: &Connection, namer: &'a Namer) -> Self {
-        let Connection { ends, place, first, last, handshake, known_at, .. } = connection;
+    fn connection(connection: &Connection) -> Self {
+        let Connection { first, last, handshake, known_at, .. } = connection;
         let whole = last.at - first.at;
         let shaken = handshake.halves().map(|(there, back)| there + back);
         let answered = handshake.syn.map(|syn| last.at - syn.at);
@@ -141,22 +137,11 @@ impl<'a> Line<'a> {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => ("unanswered", Verdict::Missing),
             Stage::StillOpen(_) => ("open", Verdict::Neutral),
         };
-        let (client, server) = namer.parties(ends, *place, first.at);
-        Self {
-            at,
-            client: Some(client),
-            server: Some(server),
-            kind: "tcp",
-            outcome,
-            verdict,
-            took,
-            ports: true,
-            published: Port::None,
-        }
+        Self { at, kind: "tcp", outcome, verdict, took, ports: true }
     }
 
-    fn datagrams(datagrams: &Datagrams, namer: &'a Namer) -> Self {
-        let Datagrams { ends, place, first, last, known_at, .. } = datagrams;
+    fn datagrams(datagrams: &Datagrams) -> Self {
+        let Datagrams { first, last, known_at, .. } = datagrams;
         let whole = Some(last.at - first.at);
         let (at, took, outcome, verdict) = match datagrams.stage {
             DatagramStage::Began => (first.at, None, "opened", Verdict::Good),
@@ -164,22 +149,11 @@ impl<'a> Line<'a> {
             DatagramStage::Idle => (last.at, whole, "closed", Verdict::Good),
             DatagramStage::StillOpen(_) => (*known_at, whole, "open", Verdict::Neutral),
         };
-        let (client, server) = namer.parties(ends, *place, first.at);
-        Self {
-            at,
-            client: Some(client),
-            server: Some(server),
-            kind: "udp",
-            outcome,
-            verdict,
-            took,
-            ports: true,
-            published: Port::None,
-        }
+        Self { at, kind: "udp", outcome, verdict, took, ports: true }
     }
 
-    fn notice(notice: &Notice<'_>, namer: &'a Namer) -> Self {
-        let Notice { ends, place, seen, what, .. } = notice;
+    fn notice(notice: &Notice<'_>) -> Self {
+        let Notice { ends, seen, what, .. } = notice;
         let kind = match what {
             What::Announcement { protocol, .. }
             | What::Probe { protocol, .. }
@@ -188,50 +162,43 @@ impl<'a> Line<'a> {
             What::IcmpError { .. } => "icmp",
         };
         let failure = matches!(what, What::IcmpError { error, .. } if error.reason.is_failure());
-        let (client, server) = namer.parties(ends, *place, seen.at);
         Self {
             at: seen.at,
-            client: Some(client),
-            server: Some(server),
             kind,
             outcome: "notice",
             verdict: if failure { Verdict::Bad } else { Verdict::Neutral },
             took: None,
             ports: ends.client.port.is_some() && kind == "icmp",
-            published: Port::None,
         }
     }
 
-    fn packet(packet: &PacketLine<'_>, namer: &'a Namer) -> Self {
-        let PacketLine { place, seen, ends, macs, .. } = packet;
-        let (client, server) = ends.map(|ends| namer.packet_parties(ends, *macs, *place, seen.at)).unzip();
+    fn packet(packet: &PacketLine<'_>) -> Self {
         Self {
-            at: seen.at,
-            client,
-            server,
+            at: packet.seen.at,
             kind: packet.kind,
             outcome: "packet",
             verdict: Verdict::Neutral,
             took: None,
             ports: true,
-            published: Port::None,
         }
     }
 }
 
-/// Through which port of the host it came; where that was not seen, through which it may have.
-fn port(told: &Told<'_>, protocol: u8, namer: &Namer) -> Port {
-    if told.is_direct {
-        return Port::None;
+impl Port {
+    /// Through which port of the host it came; where that was not seen, through which it may have.
+    pub(super) fn of(told: &Told<'_>, namer: &Namer) -> Self {
+        let (protocol, ends, first) = match &told.event {
+            Event::Connection(Connection { ends, first, .. }) => (ip::TCP, ends, first),
+            Event::Datagrams(Datagrams { ends, first, .. }) => (ip::UDP, ends, first),
+            _ => return Self::None,
+        };
+        if told.is_direct {
+            return Self::None;
+        }
+        if let Some(published) = told.published {
+            return Self::Known(published);
+        }
+        let possible = namer.published(protocol, (ends.client, ends.server), told.event.place(), first.at);
+        if possible.is_empty() { Self::None } else { Self::Possible(possible) }
     }
-    if let Some(published) = told.published {
-        return Port::Known(published);
-    }
-    let (Event::Connection(Connection { ends, first, .. }) | Event::Datagrams(Datagrams { ends, first, .. })) =
-        &told.event
-    else {
-        return Port::None;
-    };
-    let possible = namer.published(protocol, (ends.client, ends.server), told.event.place(), first.at);
-    if possible.is_empty() { Port::None } else { Port::Possible(possible) }
 }

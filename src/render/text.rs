@@ -10,18 +10,18 @@ use super::columns::flow;
 use super::escape::escape;
 use super::explanation;
 use super::hops;
-use super::line::{Line, Verdict};
+use super::layout::{Layout, grown, is_short, pad, push_upper, shown_columns, verdict_style};
+use super::line::{Gist, Line, Port};
 use super::summary::Totals;
 use super::units::{Clock, Took, columns, plain_columns};
 use super::words;
 use crate::digits;
 use crate::explain::Topic;
+use crate::hostile;
 use crate::join::Told;
-use crate::name::{Namer, Party};
+use crate::name::{Called, Namer, Pair, Party};
 use crate::track::event::Event;
 
-/// Terminals narrower than this get the short forms.
-const NARROW: usize = 120;
 /// Room for the ends at first, and how far it grows for longer names.
 const ENDS: (usize, usize) = (28, 56);
 /// Room for the words at first, and how far it grows.
@@ -36,24 +36,12 @@ const STEP: usize = 4;
 const KIND: usize = 5;
 /// Between the ends.
 const ARROW: &str = " → ";
+/// It takes so many columns fewer than bytes.
+const ARROW_BEYOND: usize = ARROW.len() - 3;
+/// Room for the time that it took: `12.345 ms`.
+const TIME: usize = 9;
 /// What a line that does not fit goes on with.
 const INDENT: &str = "    ";
-
-/// How lines are laid out.
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// The terminal's width in columns; `None` for a pipe or file, where lines are as long as they need.
-    pub width: Option<usize>,
-    /// Write colours.
-    pub color: bool,
-    /// Shorter lines, as tcpdump's `-q`.
-    pub quiet: bool,
-    /// Show MAC addresses, as tcpdump's `-e`.
-    pub link_level: bool,
-    /// Under each line, a line for each place where it was seen.
-    pub hops: bool,
-}
 
 /// Writes events as lines of text.
 #[derive(Debug)]
@@ -66,6 +54,13 @@ pub struct TextWriter<W> {
     line: String,
     said: String,
     took: String,
+}
+
+/// Who the ends of a line are.
+enum Named<'a> {
+    /// What they are called is known without more.
+    Called(Called<'a>, &'a Namer),
+    Parties(&'a Line<'a>),
 }
 
 /// What is said, and the columns that it takes.
@@ -104,27 +99,42 @@ impl<W: Write> TextWriter<W> {
             // No line of the log.
             return Ok(());
         }
-        let line = Line::new(told, namer);
+        let pair = Pair::of(&told.event);
+        let called = pair.as_ref().filter(|_| !self.layout.link_level).and_then(|pair| namer.called(pair));
+        let gist = Gist::of(&told.event);
         // Lent out of the writer and put back, so that their memory serves every line.
         let (mut said, mut took) = (std::mem::take(&mut self.said), std::mem::take(&mut self.took));
         said.clear();
         took.clear();
-        // Writing to a String cannot fail.
-        let _ = words::write(told, namer, is_short(self.layout), &mut said);
-        if let Some(time) = line.took {
+        let words = match &told.event {
+            Event::Packet(packet) => &*packet.words,
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = words::write(told, namer, is_short(self.layout), &mut said);
+                &said
+            }
+        };
+        if let Some(time) = gist.took {
             Took(time).push(&mut took);
         }
         self.line.clear();
-        match plain_columns(&said) {
-            Some(width) => self.compose(told, &line, (&said, width), &took),
+        let safe;
+        let words = match plain_columns(words) {
+            Some(width) => (words, width),
             None => {
-                let safe = escape(&said);
-                self.compose(told, &line, (&safe, columns(&safe)), &took);
+                safe = escape(words);
+                (&*safe, columns(&safe))
             }
+        };
+        match called {
+            Some(called) => self.compose(told, gist, &Named::Called(called, namer), words, &took),
+            None => self.compose(told, gist, &Named::Parties(&Line::new(told, namer)), words, &took),
         }
-        said.clear();
-        let _ = words::tunnel(&told.event, &mut said);
-        self.tunnel(&said);
+        if told.event.place().vni.is_some() {
+            said.clear();
+            let _ = words::tunnel(&told.event, &mut said);
+            self.tunnel(&said);
+        }
         (self.said, self.took) = (said, took);
         self.line.truncate(self.line.trim_end().len());
         self.line.push('\n');
@@ -162,36 +172,53 @@ impl<W: Write> TextWriter<W> {
         Ok(())
     }
 
-    /// Who asks and who is asked, and by which published port.
-    fn ends(&mut self, event: &Event<'_>, line: &Line<'_>) {
-        let (Some(client), Some(server)) = (&line.client, &line.server) else {
-            return link_ends(event, &mut self.line);
-        };
+    /// Who asks and who is asked, and by which published port; the columns that this takes.
+    fn ends(&mut self, told: &Told<'_>, ports: bool, named: &Named<'_>) -> usize {
+        let start = self.line.len();
         let short = is_short(self.layout);
         // A client's port is drawn by lot: the short forms leave it out.
-        let is_packet = matches!(event, Event::Packet(_));
-        self.party(client, line.ports && (!short || is_packet));
-        self.line.push_str(ARROW);
-        self.party(server, line.ports);
+        let client_port = ports && (!short || matches!(told.event, Event::Packet(_)));
         // Writing to a String cannot fail.
-        let _ = words::port(&line.published, short, &mut self.line);
+        let _ = match named {
+            Named::Called(called, namer) => {
+                let (client, server) = told.event.ports();
+                self.called(called.client, client.filter(|_| client_port));
+                self.line.push_str(ARROW);
+                self.called(called.server, server.filter(|_| ports));
+                if told.published.is_none() && !called.publishes {
+                    return self.line.len() - start - ARROW_BEYOND;
+                }
+                words::port(&Port::of(told, namer), short, &mut self.line)
+            }
+            Named::Parties(Line { client: Some(client), server: Some(server), published, .. }) => {
+                self.party(client, client_port);
+                self.line.push_str(ARROW);
+                self.party(server, ports);
+                words::port(published, short, &mut self.line)
+            }
+            Named::Parties(_) => {
+                link_ends(&told.event, &mut self.line);
+                Ok(())
+            }
+        };
+        columns(self.line.get(start..).unwrap_or_default())
     }
 
-    fn party(&mut self, party: &Party<'_>, with_port: bool) {
-        let port = party.port.filter(|_| with_port);
+    /// A name that needs no escaping, and a port.
+    fn called(&mut self, name: &str, port: Option<u16>) {
+        let Some(port) = port else { return self.line.push_str(name) };
         // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
-        let in_brackets = port.is_some() && party.name.as_bytes().contains(&b':');
+        let in_brackets = hostile::has(name, b':');
         if in_brackets {
             self.line.push('[');
         }
-        self.line.push_str(&escape(&party.name));
-        if in_brackets {
-            self.line.push(']');
-        }
-        if let Some(port) = port {
-            self.line.push(':');
-            digits::push(&mut self.line, port);
-        }
+        self.line.push_str(name);
+        self.line.push_str(if in_brackets { "]:" } else { ":" });
+        digits::push(&mut self.line, port);
+    }
+
+    fn party(&mut self, party: &Party<'_>, with_port: bool) {
+        self.called(&escape(&party.name), party.port.filter(|_| with_port));
         if let Some(mac) = party.mac.filter(|_| self.layout.link_level) {
             self.line.push_str(" (");
             mac.push(&mut self.line);
@@ -199,37 +226,78 @@ impl<W: Write> TextWriter<W> {
         }
     }
 
-    fn compose(&mut self, told: &Told<'_>, line: &Line<'_>, (said, said_width): (&str, usize), took: &str) {
+    fn compose(&mut self, told: &Told<'_>, gist: Gist, named: &Named<'_>, said: (&str, usize), took: &str) {
+        match is_short(self.layout) || self.layout.width.is_some() || self.layout.color {
+            true => self.laid_out(told, gist, named, said, took),
+            false => self.plain(told, gist, named, said, took),
+        }
+    }
+
+    /// Composes a line for a file or a pipe: as [`TextWriter::laid_out`] does where there is room for everything, and no
+    /// colour.
+    fn plain(
+        &mut self,
+        told: &Told<'_>,
+        Gist { at, kind, ports, .. }: Gist,
+        named: &Named<'_>,
+        (said, said_width): (&str, usize),
+        took: &str,
+    ) {
+        const GAP: usize = 2;
+        self.clock.write(at, false, &mut self.line);
+        pad(&mut self.line, GAP);
+        let ends_width = self.ends(told, ports, named);
+        self.ends = grown(self.ends, ends_width, ENDS.1, STEP);
+        self.words = grown(self.words, said_width, WORDS.1, STEP);
+        pad(&mut self.line, self.ends.saturating_sub(ends_width) + GAP);
+        push_upper(&mut self.line, kind);
+        pad(&mut self.line, KIND.saturating_sub(kind.len()) + GAP);
+        self.line.push_str(said);
+        if !took.is_empty() || told.event.place().vni.is_some() {
+            let column = self.words.max(said_width) + 2 + took.len().max(TIME);
+            pad(&mut self.line, column - said_width - took.len());
+            self.line.push_str(took);
+        }
+    }
+
+    /// Composes a line with colours, or for as many columns as there are.
+    fn laid_out(
+        &mut self,
+        told: &Told<'_>,
+        gist: Gist,
+        named: &Named<'_>,
+        (said, said_width): (&str, usize),
+        took: &str,
+    ) {
         let short = is_short(self.layout);
         let gap = if short { 1 } else { 2 };
         // Where there is little room, none is given away.
         let step = if short { 1 } else { STEP };
         let (dim, bold) = (self.style(Style::new().dimmed()), self.style(AnsiColor::Cyan.on_default()));
-        self.styled(dim, |this| this.clock.write(line.at, short, &mut this.line));
+        self.styled(dim, |this| this.clock.write(gist.at, short, &mut this.line));
         pad(&mut self.line, gap);
         let start = self.line.len();
-        self.ends(&told.event, line);
+        let ends_width = self.ends(told, gist.ports, named);
         let ends = self.line.get(start..).unwrap_or_default();
-        let ends_width = columns(ends);
         self.ends = grown(self.ends, ends_width, ENDS.1, step);
         self.words = grown(self.words, said_width, if short { self.words } else { WORDS.1 }, step);
         // The longest kind is LLMNR, which is rare enough to stand out where there is little room.
-        let kind_width = line.kind.len().max(if short { KIND - 1 } else { KIND });
+        let kind_width = gist.kind.len().max(if short { KIND - 1 } else { KIND });
         let time = (if short { 12 } else { 15 }) + gap;
         let mut used = time + self.ends.max(ends_width) + gap + kind_width + gap;
-        let is_apart = self.layout.width.is_some_and(|width| time + ends_width + gap + line.kind.len() > width);
+        let is_apart = self.layout.width.is_some_and(|width| time + ends_width + gap + gist.kind.len() > width);
         if is_apart {
             let server = ends.split_once(ARROW).map_or(0, |(_, server)| columns(server));
             used = INDENT.len() + server + gap + kind_width + gap;
         }
         pad(&mut self.line, self.ends.saturating_sub(ends_width) + gap);
-        self.styled(bold, |this| push_upper(&mut this.line, line.kind));
-        pad(&mut self.line, kind_width - line.kind.len() + gap);
+        self.styled(bold, |this| push_upper(&mut this.line, gist.kind));
+        pad(&mut self.line, kind_width - gist.kind.len() + gap);
         if is_apart {
             // Not even the ends fit: the server goes to a line of its own.
             self.line = self.line.replacen(ARROW, &format!(" →\n{INDENT}"), 1);
         }
-        let style = self.style(verdict_style(line.verdict));
+        let style = self.style(verdict_style(gist.verdict));
         let is_last = took.is_empty() && told.event.place().vni.is_none();
         self.ending(&Said { text: said, width: said_width, style, is_last }, took, used);
     }
@@ -238,7 +306,7 @@ impl<W: Write> TextWriter<W> {
     fn ending(&mut self, said: &Said<'_>, took: &str, used: usize) {
         // Times are plain ASCII.
         let fits = |needed| self.layout.width.is_none_or(|width| used + needed <= width);
-        let column = self.words.max(said.width) + 2 + took.len().max(9);
+        let column = self.words.max(said.width) + 2 + took.len().max(TIME);
         match self.layout.width {
             Some(width) if !fits(said.width + 1 + took.len()) => return self.wrapped(said, took, used, width),
             // Too narrow for the column: the time stands at the right edge.
@@ -314,42 +382,6 @@ impl<W: Write> TextWriter<W> {
     }
 }
 
-fn is_short(layout: Layout) -> bool {
-    layout.quiet || layout.width.is_some_and(|width| width < NARROW)
-}
-
-/// The columns of a line with styles in it: from ESC to `m` nothing is shown (ECMA-48, SGR).
-fn shown_columns(line: &str) -> usize {
-    let mut parts = line.split('\u{1b}');
-    let first = parts.next().map_or(0, columns);
-    first + parts.filter_map(|part| part.split_once('m')).map(|(_, shown)| columns(shown)).sum::<usize>()
-}
-
-/// A column grows in steps with what it must hold, so that lines stay aligned with those before as long as they can.
-fn grown(width: usize, needed: usize, most: usize, step: usize) -> usize {
-    if needed > width { needed.next_multiple_of(step).min(most).max(width) } else { width }
-}
-
-/// Appends spaces.
-fn pad(line: &mut String, spaces: usize) {
-    const BLANK: &str = "                                                                ";
-    let mut left = spaces;
-    while left > BLANK.len() {
-        line.push_str(BLANK);
-        left -= BLANK.len();
-    }
-    line.push_str(BLANK.get(..left).unwrap_or_default());
-}
-
-/// Appends an ASCII word in capitals.
-fn push_upper(line: &mut String, word: &str) {
-    let start = line.len();
-    line.push_str(word);
-    if let Some(word) = line.get_mut(start..) {
-        word.make_ascii_uppercase();
-    }
-}
-
 /// The ends of a packet without addresses above the link.
 fn link_ends(event: &Event<'_>, out: &mut String) {
     let Event::Packet(packet) = event else { return };
@@ -357,13 +389,4 @@ fn link_ends(event: &Event<'_>, out: &mut String) {
     out.push_str(&end(packet.macs.0));
     out.push_str(ARROW);
     out.push_str(&end(packet.macs.1));
-}
-
-/// The style of what ended so.
-pub(super) fn verdict_style(verdict: Verdict) -> Style {
-    match verdict {
-        Verdict::Good | Verdict::Neutral => Style::new(),
-        Verdict::Bad => AnsiColor::Red.on_default(),
-        Verdict::Missing => AnsiColor::Yellow.on_default(),
-    }
 }

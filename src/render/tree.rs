@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::columns::{flow, padded, words};
 use super::escape::escape;
-use super::text::Layout;
+use super::layout::Layout;
 use super::units::{Clock, Count, columns};
 use crate::time::Timestamp;
 use crate::topology::{Attachment, Change, Interface, Network, Port, Published, Role, Seen, Topology};

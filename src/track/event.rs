@@ -122,6 +122,21 @@ impl Event<'_> {
         }
     }
 
+    /// The ports of its ends, as far as they have any, the client's first; of a packet the sender's.
+    #[inline]
+    pub(crate) const fn ports(&self) -> (Option<u16>, Option<u16>) {
+        let ends = match self {
+            Self::Exchange(exchange) => &exchange.ends,
+            Self::Connection(connection) => &connection.ends,
+            Self::Datagrams(datagrams) => &datagrams.ends,
+            Self::Notice(notice) => &notice.ends,
+            Self::Measured(measured) => &measured.ends,
+            Self::Packet(PacketLine { ends: Some((sender, receiver)), .. }) => return (sender.port, receiver.port),
+            Self::Packet(_) => return (None, None),
+        };
+        (ends.client.port, ends.server.port)
+    }
+
     /// Bytes that it has beside itself when it is kept.
     pub fn owned_bytes(&self) -> usize {
         match self {

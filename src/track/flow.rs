@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::event::Place;
 use crate::capture::TapId;
-use crate::decode::Vni;
+use crate::decode::icmp::Quoted;
 use crate::decode::message::Endpoint;
+use crate::decode::{Vni, ip};
 
 /// Marks the addresses as those of IPv6 in [`FlowKey::network`], whose VNI has 24 bits.
 const IPV6: u32 = 1 << 31;
@@ -108,6 +109,22 @@ fn words(address: IpAddr) -> [u64; 2] {
             [(bits >> 64) as u64, bits as u64]
         }
     }
+}
+
+/// The ends of the flow that a quoted packet belongs to, its sender first.
+pub(super) fn quoted_ends(about: Quoted) -> (Endpoint, Endpoint) {
+    match about.protocol {
+        ip::TCP | ip::UDP => {
+            (Endpoint::socket(about.source, about.pair.0), Endpoint::socket(about.destination, about.pair.1))
+        }
+        _ => (Endpoint::host(about.source), Endpoint::host(about.destination)),
+    }
+}
+
+/// The flow that a quoted packet belongs to.
+pub(super) fn flow_key(place: Place, about: Quoted) -> FlowKey {
+    let (source, destination) = quoted_ends(about);
+    Way::new(place, source, destination).key
 }
 
 #[cfg(test)]

@@ -4,14 +4,19 @@ use std::borrow::Cow;
 
 use super::event::{Event, Nodes, PacketLine};
 use crate::decode::content::Content;
+use crate::decode::message::Message;
 use crate::decode::{Network, Packet, describe, message};
 
 /// A packet in words, which are written into `words`.
 pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> {
-    let message = message::read(packet);
+    message_line(packet, message::read(packet).as_ref(), words)
+}
+
+/// The same of a packet whose message was read.
+pub(crate) fn message_line<'a>(packet: &Packet<'_>, message: Option<&Message<'_>>, words: &'a mut String) -> Event<'a> {
     words.clear();
     // Writing to a String cannot fail.
-    let _ = describe::describe_with(packet, message.as_ref(), words);
+    let _ = describe::describe_with(packet, message, words);
     let ends = match &packet.network {
         Network::Ip(ip) => Some(message::ends(ip)),
         Network::Arp(arp) => {
@@ -30,8 +35,8 @@ pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> 
         seen: super::seen(packet),
         ends,
         macs: (packet.link.source, packet.link.destination),
-        kind: describe::kind_with(packet, message.as_ref()),
-        content: Content::with(packet, message.as_ref()),
+        kind: describe::kind_with(packet, message),
+        content: Content::with(packet, message),
         words: Cow::Borrowed(words),
         wire_len: packet.wire_len,
     })

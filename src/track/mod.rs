@@ -36,8 +36,9 @@ use crate::time::Timestamp;
 use clock::Clock;
 pub use event::Event;
 use event::{Cast, Ends, IcmpError, Nodes, Notice, Place, Seen, What};
-use flow::{FlowKey, Way};
+use flow::{FlowKey, Way, flow_key, quoted_ends};
 pub use limits::{Counters, Limits, PassedOver};
+pub(crate) use lines::message_line;
 pub use lines::packet_line;
 
 /// Whoever wants to know what the tracker finds out.
@@ -80,6 +81,11 @@ impl Tracker {
 
     /// Takes a packet. Events that are older than it come first.
     pub fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        self.observe_message(packet, message::read(packet).as_ref(), sink);
+    }
+
+    /// The same of a packet whose message was read.
+    pub(crate) fn observe_message(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
         if let Some(tunnel) = &packet.tunnel {
             self.tick(packet.at, sink);
             self.behind.learn(packet, tunnel, &mut self.flows.counters);
@@ -87,11 +93,11 @@ impl Tracker {
         // An event is large: it is not handed through where there are no nodes that it could get.
         if self.behind.is_empty() {
             self.flows.tick(packet.at, sink);
-            self.flows.observe(packet, sink);
+            self.flows.observe(packet, message, sink);
         } else {
             let sink = &mut self.behind.told(sink);
             self.flows.tick(packet.at, sink);
-            self.flows.observe(packet, sink);
+            self.flows.observe(packet, message, sink);
         }
     }
 
@@ -131,14 +137,14 @@ impl Flows {
         }
     }
 
-    fn observe(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
+    fn observe(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
         self.counters.packets += 1;
         self.counters.bytes += u64::from(packet.wire_len);
         self.counters.malformed += u64::from(packet.stop.is_some());
         if matches!(&packet.network, Network::Ip(ip) if ip.fragment.is_some()) {
             return self.fragment(packet, sink);
         }
-        self.follow(packet, sink);
+        self.follow(packet, message, sink);
     }
 
     /// Follows what was in fragments once they are together.
@@ -151,15 +157,16 @@ impl Flows {
 
     fn follow_assembled(&mut self, assembled: fragments::Assembled, sink: &mut dyn Sink) {
         if !assembled.is_reply_in_part() {
-            self.follow(&assembled.packet(), sink);
+            let packet = assembled.packet();
+            self.follow(&packet, message::read(&packet).as_ref(), sink);
         }
         self.fragments.reuse(assembled);
     }
 
     /// Follows a packet that is whole.
-    fn follow(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        if let Some(message) = message::read(packet) {
-            return self.message(packet, &message, sink);
+    fn follow(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
+        if let Some(message) = message {
+            return self.message(packet, message, sink);
         }
         match &packet.network {
             Network::Ip(ip) => self.ip(packet, ip, sink),
@@ -365,20 +372,6 @@ fn carried<'a>(
     };
     let ends = Ends { client: message.client, server: message.server, client_mac, server_mac };
     exchange::Carried { message, ends, place, seen, over_tcp, cast }
-}
-
-fn quoted_ends(about: icmp::Quoted) -> (Endpoint, Endpoint) {
-    match about.protocol {
-        crate::decode::ip::TCP | crate::decode::ip::UDP => {
-            (Endpoint::socket(about.source, about.pair.0), Endpoint::socket(about.destination, about.pair.1))
-        }
-        _ => (Endpoint::host(about.source), Endpoint::host(about.destination)),
-    }
-}
-
-fn flow_key(place: Place, about: icmp::Quoted) -> FlowKey {
-    let (source, destination) = quoted_ends(about);
-    Way::new(place, source, destination).key
 }
 
 /// Sender and receiver of a packet, the sender as the client.

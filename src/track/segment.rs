@@ -197,10 +197,12 @@ impl Half {
         if self.keeps_alive {
             return;
         }
+        // SYN and FIN have numbers, but are no bytes (RFC 9293, 3.4).
+        let first = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));
         let last = end.wrapping_sub(u32::from(tcp.flags.fin()));
         let until = |number: u32| if before(number, next) { number } else { next };
-        let missing = self.gaps.fill(tcp.sequence, until(last));
-        let fills = missing > 0 || self.gaps.fill(last, until(end)) > 0;
+        let missing = self.gaps.fill(first, until(last));
+        let fills = self.gaps.fill(tcp.sequence, first) + missing + self.gaps.fill(last, until(end)) > 0;
         let fresh = if before(next, last) { last.wrapping_sub(next) } else { 0 };
         // One byte that asks whether a closed window is open again is repeated with what follows it.
         if !(is_probe && fresh > 0) {
@@ -239,6 +241,7 @@ mod tests {
 
     const ACK: u8 = 0x10;
     const FIN: u8 = 0x11;
+    const SYN: u8 = 0x02;
 
     fn tcp(flags: u8, sequence: u32, acknowledgement: u32, length: usize) -> Tcp<'static> {
         Tcp {
@@ -314,6 +317,13 @@ mod tests {
         let mut pair = Pair::default();
         pair.see(0, ACK, (200, 10)).see(10, ACK, (100, 100)).see(20, ACK, (100, 100));
         assert_eq!(pair.figures(), (110, 1, 1));
+    }
+
+    #[test]
+    fn a_syn_from_before_the_capture_is_no_byte() {
+        let mut pair = Pair::default();
+        pair.see(0, ACK, (200, 10)).see(10, SYN, (100, 0)).see(20, SYN, (110, 5));
+        assert_eq!(pair.figures(), (15, 0, 2));
     }
 
     #[test]

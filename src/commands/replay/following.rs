@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use crate::capture::{LinkType, NameBlock, Tap, TapId};
-use crate::decode::Packet;
+use crate::decode::{Packet, message};
 use crate::time::Timestamp;
-use crate::track::{Limits, Sink, Tracker, packet_line};
+use crate::track::{Limits, Sink, Tracker, message_line};
 
 use super::super::of_asides;
 use crate::capture::Error;
@@ -116,13 +116,14 @@ impl Following {
         match packet {
             Some(packet) if spot.tap.aside.is_some() => self.asides.observe(packet, to),
             Some(packet) => {
+                let message = message::read(packet);
                 if self.wants_packets {
-                    to.event(packet_line(packet, &mut self.words));
+                    to.event(message_line(packet, message.as_ref(), &mut self.words));
                     if to.is_over() {
                         return;
                     }
                 }
-                self.tracker.observe(packet, to);
+                self.tracker.observe_message(packet, message.as_ref(), to);
             }
             None if spot.tap.aside.is_some() => {}
             None => to.undecoded(spot.link),

@@ -29,8 +29,8 @@ pub(super) fn arrows<'a>(told: &Told<'_>, namer: &'a Namer, detail: Detail) -> V
         line.published = Port::None;
     }
     let is_packet = matches!(told.event, Event::Packet(_));
-    let client = end(line.client.as_ref(), line.ports && (!detail.short || is_packet));
-    let server = end(line.server.as_ref(), line.ports);
+    let client = end(line.client.as_ref(), line.gist.ports && (!detail.short || is_packet));
+    let server = end(line.server.as_ref(), line.gist.ports);
     let teller = Teller { told, namer, detail, line, client, server };
     let mut arrows = match &told.event {
         Event::Exchange(exchange) => teller.exchange(exchange),
@@ -138,7 +138,7 @@ impl<'a> Teller<'_, 'a> {
             to: self.server.clone(),
             way: Way::There,
             head: Head::Arrives,
-            kind: self.line.kind,
+            kind: self.line.gist.kind,
             words,
             detailed: Vec::new(),
             bytes: None,
@@ -156,8 +156,8 @@ impl<'a> Teller<'_, 'a> {
 
     /// An arrow with which it ends as the line says.
     fn ending(&self, arrow: Arrow<'a>) -> Arrow<'a> {
-        let time = self.line.took.map_or_else(String::new, |took| Took(took).to_string());
-        Arrow { kind: "", time, verdict: self.line.verdict, ..arrow }
+        let time = self.line.gist.took.map_or_else(String::new, |took| Took(took).to_string());
+        Arrow { kind: "", time, verdict: self.line.gist.verdict, ..arrow }
     }
 
     /// An ICMP error, from who says so.
@@ -172,7 +172,7 @@ impl<'a> Teller<'_, 'a> {
     /// An arrow that was not answered.
     fn lost(&self, why: Missing, arrow: Arrow<'a>) -> Arrow<'a> {
         let head = if why == Missing::TimedOut { Head::Lost } else { Head::Unknown };
-        Arrow { head, verdict: self.line.verdict, ..arrow }
+        Arrow { head, verdict: self.line.gist.verdict, ..arrow }
     }
 
     fn exchange(&self, exchange: &Exchange<'_>) -> Vec<Arrow<'a>> {
@@ -186,7 +186,7 @@ impl<'a> Teller<'_, 'a> {
             // Its request was shown before, as unanswered.
             _ if exchange.late => {
                 let late = self.ending(self.back(replied, phrases.late(exchange)));
-                vec![Arrow { kind: self.line.kind, ..late }]
+                vec![Arrow { kind: self.line.gist.kind, ..late }]
             }
             _ => {
                 let request = self.there(asked, phrases.request(exchange));
@@ -231,8 +231,8 @@ impl<'a> Teller<'_, 'a> {
         let phrases = self.phrases();
         let handshake = &connection.handshake;
         if self.detail.single {
-            let open = self.ending(self.there(self.line.at, phrases.open(connection)));
-            return vec![Arrow { kind: self.line.kind, ..open }];
+            let open = self.ending(self.there(self.line.gist.at, phrases.open(connection)));
+            return vec![Arrow { kind: self.line.gist.kind, ..open }];
         }
         let syn = handshake.syn.map(|syn| self.there(syn.at, phrases.syn(connection)));
         let syn_ack = handshake.syn_ack.map(|seen| Arrow { kind: "", ..self.back(seen.at, "SYN-ACK".to_owned()) });
@@ -240,7 +240,7 @@ impl<'a> Teller<'_, 'a> {
         let ack = ack.unwrap_or_else(|| self.state(phrases.open(connection)));
         let mut arrows: Vec<_> = syn.into_iter().chain(syn_ack).chain([self.ending(ack)]).collect();
         if let Some(first) = arrows.first_mut() {
-            first.kind = self.line.kind;
+            first.kind = self.line.gist.kind;
         }
         arrows
     }
@@ -250,16 +250,16 @@ impl<'a> Teller<'_, 'a> {
         let words = word.to_owned();
         let (there, back) = (connection.there.bytes, connection.back.bytes);
         let (arrow, bytes) = match by {
-            Side::Client => (self.there(self.line.at, words), [there, back]),
-            Side::Server => (self.back(self.line.at, words), [back, there]),
+            Side::Client => (self.there(self.line.gist.at, words), [there, back]),
+            Side::Server => (self.back(self.line.gist.at, words), [back, there]),
         };
         let (more, time) = (phrases.troubles(connection), self.lasted("after"));
-        Arrow { bytes: Some(bytes), more, time, verdict: self.line.verdict, ..arrow }
+        Arrow { bytes: Some(bytes), more, time, verdict: self.line.gist.verdict, ..arrow }
     }
 
     fn datagrams(&self, datagrams: &Datagrams) -> Vec<Arrow<'a>> {
         let phrases = self.phrases();
-        let first = || self.there(self.line.at, phrases.first_datagram(datagrams));
+        let first = || self.there(self.line.gist.at, phrases.first_datagram(datagrams));
         let state = |words, time| {
             let bytes = Some([datagrams.there.bytes, datagrams.back.bytes]);
             let more = format!(", {}", Count(datagrams.there.packets + datagrams.back.packets, "datagram"));
@@ -316,11 +316,11 @@ impl<'a> Teller<'_, 'a> {
 
     /// What holds between both ends, without a packet that says so.
     fn state(&self, words: String) -> Arrow<'a> {
-        Arrow { head: Head::State, verdict: self.line.verdict, ..self.there(self.line.at, words) }
+        Arrow { head: Head::State, verdict: self.line.gist.verdict, ..self.there(self.line.gist.at, words) }
     }
 
     /// How long it was from the first packet to the last: `after` it for what ended then, `in` it for what goes on.
     fn lasted(&self, word: &str) -> String {
-        self.line.took.map_or_else(String::new, |took| format!("{word} {}", Took(took)))
+        self.line.gist.took.map_or_else(String::new, |took| format!("{word} {}", Took(took)))
     }
 }

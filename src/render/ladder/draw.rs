@@ -6,8 +6,8 @@ use std::ops::Range;
 use anstyle::{AnsiColor, Style};
 
 use super::super::escape::escape;
+use super::super::layout::verdict_style;
 use super::super::line::Verdict;
-use super::super::text::verdict_style;
 use super::super::units::columns;
 use super::arrow::{Arrow, End, Head, Way};
 use super::lifelines::{FIRST, Lifelines};

@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::escape::escape;
-use super::text::Layout;
+use super::layout::Layout;
 use super::units::Clock;
 use crate::explain::{Reference, Topic};
 use crate::join::Told;

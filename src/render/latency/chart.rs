@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::text::Layout;
+use super::super::layout::Layout;
 use super::bars::bar;
 use super::figures::{Bound, Percent, Short};
 use super::heading::heading;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::super::text::Layout;
+use super::super::layout::Layout;
 use super::figures::{Became, Chance, Percent, Short, Time};
 use super::heading::{groups, heading};
 use super::line::{Line, broken, name};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::text::Layout;
+use super::super::layout::Layout;
 use super::super::units::Roughly;
 use super::figures::Short;
 use super::heading::groups;

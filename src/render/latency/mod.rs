@@ -33,7 +33,7 @@ pub use shares::{Breakdown, Of, Share, Spent};
 pub use table::write_table;
 
 use self::line::Line;
-use super::text::Layout;
+use super::layout::Layout;
 use crate::latency::{By, Key, Series};
 
 /// What tables and charts fit into where there is no terminal, and at least in one.

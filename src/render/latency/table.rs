@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::super::text::Layout;
+use super::super::layout::Layout;
 use super::bars::sparkline;
 use super::figures::{Short, Time};
 use super::heading::groups;
