@@ -24,6 +24,10 @@ else
   export RUSTC_BOOTSTRAP=1
 fi
 
+# No lookup leaves the machine, should a filter once ask libpcap's resolver.
+alone=()
+[ "$(id -u)" != 0 ] || alone=(unshare --net)
+
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <("${fuzz[@]}" list)
 BRIDGETAP_SEEDS="$PWD/fuzz/corpus" env -u RUSTC_BOOTSTRAP cargo test --quiet --test fuzz -- --exact seeds_can_be_written >&2
@@ -44,7 +48,7 @@ run_target() {
   [ ! -f "$dictionary" ] || options+=(-dict="$dictionary")
   # What it had of the cores counts on a machine that does other things as well.
   TIMEFORMAT='%0U'
-  used=$({ time "${fuzz[@]}" run "$target" -- "${options[@]}" >"$log" 2>&1; } 2>&1) || failed=1
+  used=$({ time "${alone[@]}" "${fuzz[@]}" run "$target" -- "${options[@]}" >"$log" 2>&1; } 2>&1) || failed=1
   found=$(find "$folder" -type f | wc -l)
   # The last line of libFuzzer's progress has its counters.
   progress=$(grep -aE '^#[0-9]+.*cov: ' "$log" | tail -n 1 || true)

@@ -4,6 +4,7 @@
 //! everything else; whether the rest makes sense is left to libpcap. A word that is no keyword, number or address, and
 //! stands where libpcap's own resolver would take it, is always held for a name here, so that none gets to the resolver.
 
+use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::error::FilterError;
@@ -362,20 +363,20 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether libpcap reads the word as a number or an address rather than as a name: partial IPv4 addresses too, and MAC
-/// addresses in all their forms but that of twelve digits, which is also what docker ps shows of an id.
+/// addresses in all their forms but that of twelve digits, which is also what docker ps shows of an id. No more than what
+/// its `scanner.l` has for them: of `d:0` it would take the `d` for a host, and ask its resolver.
 pub(super) fn is_literal(word: &str) -> bool {
     let hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let decimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).is_some_and(hexadecimal);
     let dotted = word.split('.').count() <= 4 && word.split('.').all(decimal);
-    let colons =
-        word.contains(':') && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.');
+    let v6 = word.parse::<Ipv6Addr>().is_ok();
     let groups = |by: char, count: usize, digits: usize| {
         word.split(by).count() == count && word.split(by).all(|part| hexadecimal(part) && part.len() <= digits)
     };
-    let mac = groups('-', 6, 2) || groups('.', 3, 4) && word.len() == 14;
-    let arcnet = word.strip_prefix('$').is_some_and(hexadecimal);
-    number || dotted || colons || mac || arcnet
+    let mac = groups(':', 6, 2) || groups('-', 6, 2) || groups('.', 3, 4) && word.len() == 14;
+    let arcnet = word.strip_prefix('$').is_some_and(|digits| hexadecimal(digits) && digits.len() <= 2);
+    number || dotted || v6 || mac || arcnet
 }
 
 #[cfg(test)]
@@ -439,6 +440,14 @@ mod tests {
         for text in ["tcp snup", "tcp or snup", "len > 5 or snup", "(tcp) and snup", "broadcast or snup", "host (snup)"]
         {
             assert_eq!(names(text).len(), 1, "{text}");
+        }
+        // What looks like an address, and is none to libpcap.
+        for text in ["d:0", "a:b:c", "1:2:3:4:5:6:7", "$abc", "::1.", "fe80:::1", "2:0:0:0:0:0:", "a.b.c", "0xg"] {
+            assert_eq!(names(&format!("host {text}")), [format!("host:{text}")]);
+            assert_eq!(names(&format!("host 10.0.0.1 or {text}")), [format!("host:{text}")]);
+        }
+        for text in ["::", "FE80::1", "1:2:3:4:5:6:7:8", "::ffff:10.0.0.1", "2:0:0:0:0:a", "$a", "0x7f", "10.1"] {
+            assert_eq!(names(&format!("host {text}")), [""; 0], "{text}");
         }
     }
 }
