@@ -11,53 +11,33 @@ const MOST: usize = 16;
 /// of other bytes.
 const REACH: u32 = 1 << 30;
 
-/// The gaps, the earlier ones first. Most connections have none, and there may be many connections: so they are apart.
+/// The gaps, the earlier ones first: of each the first number, and the number after its last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gaps(Option<Box<Known>>);
+pub(super) struct Gaps(Vec<(u32, u32)>);
 
 impl Gaps {
+    /// None are known any more.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// A gap behind all that are known.
     pub fn open(&mut self, start: u32, end: u32) {
-        self.0.get_or_insert_default().open(start, end);
-    }
-
-    /// The latest number is this now.
-    pub fn follow(&mut self, latest: u32) {
-        if let Some(known) = &mut self.0 {
-            known.follow(latest);
-        }
-    }
-
-    /// Numbers that were seen; how many of them were missing.
-    pub fn fill(&mut self, start: u32, end: u32) -> u32 {
-        self.0.as_mut().map_or(0, |known| known.fill(start, end))
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |known| known.0.len())
-    }
-}
-
-/// First number of each, and the number after its last.
-#[derive(Clone, Debug, Default)]
-struct Known(Vec<(u32, u32)>);
-
-impl Known {
-    fn open(&mut self, start: u32, end: u32) {
         if self.0.len() == MOST {
             self.0.remove(0);
         }
         self.insert(self.0.len(), (start, end));
     }
 
-    fn follow(&mut self, latest: u32) {
+    /// The latest number is this now.
+    pub fn follow(&mut self, latest: u32) {
         if self.0.first().is_some_and(|(_, end)| latest.wrapping_sub(*end) > REACH) {
             self.0.remove(0);
         }
     }
 
-    fn fill(&mut self, start: u32, end: u32) -> u32 {
+    /// Numbers that were seen; how many of them were missing.
+    pub fn fill(&mut self, start: u32, end: u32) -> u32 {
         let (mut filled, mut at) = (0, 0);
         while let Some(&(from, to)) = self.0.get(at) {
             let (low, high) = (later(start, from), earlier(end, to));
@@ -108,7 +88,7 @@ mod tests {
         assert_eq!(gaps.fill(150, 160), 0, "again");
         assert_eq!(gaps.fill(190, 310), 20, "two at once");
         assert_eq!(gaps.fill(0, 1000), 50 + 30 + 90);
-        assert_eq!(gaps.len(), 0);
+        assert_eq!(gaps.0.len(), 0);
     }
 
     #[test]
@@ -128,7 +108,7 @@ mod tests {
             gaps.follow(latest);
             latest = latest.wrapping_add(1 << 27);
         }
-        assert_eq!((gaps.len(), gaps.fill(0, 100)), (0, 0));
+        assert_eq!((gaps.0.len(), gaps.fill(0, 100)), (0, 0));
     }
 
     #[test]
@@ -140,8 +120,8 @@ mod tests {
         }
         assert_eq!((gaps.fill(200, 300), gaps.fill(400, 500)), (0, 100));
         assert_eq!(gaps.fill(640, 650), 10, "in two");
-        assert_eq!((gaps.len(), gaps.fill(600, 1000)), (MOST, 190));
-        assert!(gaps.0.as_ref().is_some_and(|known| known.0.capacity() <= MOST));
+        assert_eq!((gaps.0.len(), gaps.fill(600, 1000)), (MOST, 190));
+        assert!(gaps.0.capacity() <= MOST);
     }
 
     #[test]

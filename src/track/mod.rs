@@ -12,10 +12,12 @@ pub mod table;
 
 mod clock;
 mod datagram;
+mod entry;
 mod exchange;
 mod flow;
 mod gaps;
 mod lines;
+mod marks;
 mod measuring;
 mod nodes;
 mod segment;

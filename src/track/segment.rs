@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::event::Direction;
 use super::gaps::Gaps;
+use super::marks::Marks;
 use crate::decode::Tcp;
 use crate::time::Timestamp;
 
@@ -20,18 +21,17 @@ const FAST: Duration = Duration::from_millis(20);
 /// What was sent before the first segment that was seen is missing, as far back as this.
 const UNSEEN: u32 = 1 << 24;
 
-/// One direction of a connection, as its sender's segments show it. There are two in each connection's entry, so that
-/// numbers that may not be known yet share the bits that say so.
+/// One direction of a connection, as its sender's segments show it. There are two in each connection's entry, and as many
+/// entries as connections: it fills a line of the cache, and what most have not is apart.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Half {
-    /// Figures for the log.
-    pub direction: Direction,
+    packets: u64,
+    bytes: u64,
     /// When `next` last moved.
     next_at: Timestamp,
     /// When an acknowledgement was last seen.
     acknowledged_at: Timestamp,
-    /// What was passed over.
-    gaps: Gaps,
+    trouble: Option<Box<Trouble>>,
     /// The sequence number after the last byte that was sent, once a segment was seen.
     next: u32,
     /// The latest acknowledgement, and the highest: the latest may have been overtaken.
@@ -39,21 +39,29 @@ pub(super) struct Half {
     heard: u32,
     /// The sequence number after the FIN, once it was seen.
     fin: u32,
+    resets: u32,
     window: u16,
     /// How often the latest acknowledgement was repeated.
     repeats: u8,
-    /// The latest segment was a keep-alive, which the other side answers by repeating what it has said.
-    keeps_alive: bool,
-    known: Known,
+    marks: Marks,
 }
 
-/// Which numbers of a [`Half`] are known.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    next: bool,
-    acknowledged: bool,
-    fin: bool,
+/// What went wrong in a direction.
+#[derive(Clone, Debug, Default)]
+struct Trouble {
+    /// What was passed over.
+    gaps: Gaps,
+    retransmissions: u32,
+    out_of_order: u32,
+    duplicate_acks: u32,
+    zero_windows: u32,
 }
+
+const KNOWS_NEXT: u8 = 1;
+const KNOWS_ACKNOWLEDGED: u8 = 2;
+const KNOWS_FIN: u8 = 4;
+/// The latest segment was a keep-alive, which the other side answers by repeating what it has said.
+const KEEPS_ALIVE: u8 = 8;
 
 /// Whether `a` is before `b`, modulo 2^32 (RFC 9293, 3.4).
 pub(super) const fn before(a: u32, b: u32) -> bool {
@@ -88,9 +96,9 @@ impl Half {
         other: &Self,
         round_trip: impl FnOnce() -> Option<Duration>,
     ) -> Sequel {
-        let (next, again) = (self.end(), self.direction.retransmissions);
+        let (next, again) = (self.end(), self.retransmissions());
         self.follow(tcp, at, other, round_trip);
-        if self.direction.retransmissions != again {
+        if self.retransmissions() != again {
             Sequel::Again
         } else if self.end() != next {
             Sequel::New
@@ -99,20 +107,61 @@ impl Half {
         }
     }
 
+    /// A new direction with the memory of this one.
+    pub fn anew(&mut self) -> Self {
+        let mut trouble = self.trouble.take();
+        if let Some(trouble) = &mut trouble {
+            trouble.gaps.clear();
+            **trouble = Trouble { gaps: std::mem::take(&mut trouble.gaps), ..Trouble::default() };
+        }
+        Self { trouble, ..Self::default() }
+    }
+
+    /// Figures for the log.
+    pub fn direction(&self) -> Direction {
+        let Self { packets, bytes, resets, .. } = *self;
+        let direction = Direction { packets, bytes, resets, ..Direction::default() };
+        let Some(trouble) = &self.trouble else { return direction };
+        let Trouble { retransmissions, out_of_order, duplicate_acks, zero_windows, .. } = **trouble;
+        Direction { retransmissions, out_of_order, duplicate_acks, zero_windows, ..direction }
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
+    #[inline]
+    fn retransmissions(&self) -> u32 {
+        self.trouble.as_ref().map_or(0, |trouble| trouble.retransmissions)
+    }
+
+    /// Numbers that were seen; how many of them were missing.
+    fn fill(&mut self, start: u32, end: u32) -> u32 {
+        self.trouble.as_mut().map_or(0, |trouble| trouble.gaps.fill(start, end))
+    }
+
     /// The sequence number after the last byte that was sent, once a segment was seen.
     #[inline]
     pub fn end(&self) -> Option<u32> {
-        self.known.next.then_some(self.next)
+        self.marks.has(KNOWS_NEXT).then_some(self.next)
     }
 
     /// The sequence number after the FIN, once it was seen.
     #[inline]
     pub fn fin(&self) -> Option<u32> {
-        self.known.fin.then_some(self.fin)
+        self.marks.has(KNOWS_FIN).then_some(self.fin)
+    }
+
+    const fn knows_acknowledged(&self) -> bool {
+        self.marks.has(KNOWS_ACKNOWLEDGED)
+    }
+
+    const fn keeps_alive(&self) -> bool {
+        self.marks.has(KEEPS_ALIVE)
     }
 
     fn is_latest_acknowledgement(&self, number: u32) -> bool {
-        self.known.acknowledged && self.acknowledged == number
+        self.knows_acknowledged() && self.acknowledged == number
     }
 
     #[inline]
@@ -120,17 +169,18 @@ impl Half {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
         // Behind a FIN it is an acknowledgement that the FIN has overtaken.
-        self.keeps_alive = !self.known.fin && self.end().is_some_and(|next| is_keep_alive(tcp, next));
-        self.direction.packets += 1;
-        self.direction.resets += u32::from(tcp.flags.rst());
+        let keeps_alive = self.fin().is_none() && self.end().is_some_and(|next| is_keep_alive(tcp, next));
+        self.marks.set(KEEPS_ALIVE, keeps_alive);
+        self.packets += 1;
+        self.resets += u32::from(tcp.flags.rst());
         if tcp.window == 0 && !tcp.flags.rst() && !tcp.flags.syn() && !tcp.flags.fin() {
-            self.direction.zero_windows += 1;
+            self.trouble().zero_windows += 1;
         }
         match self.end() {
             _ if tcp.flags.rst() => {}
             None => {
                 if !tcp.flags.syn() {
-                    self.gaps.open(tcp.sequence.wrapping_sub(UNSEEN), tcp.sequence);
+                    self.trouble().gaps.open(tcp.sequence.wrapping_sub(UNSEEN), tcp.sequence);
                 }
                 self.advance(end, tcp.payload_len, at);
             }
@@ -138,47 +188,52 @@ impl Half {
             Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip()),
             Some(next) => {
                 if tcp.sequence != next {
-                    self.gaps.open(next, tcp.sequence);
+                    self.trouble().gaps.open(next, tcp.sequence);
                 }
                 self.advance(end, tcp.payload_len, at);
             }
         }
         if tcp.flags.fin() {
-            (self.fin, self.known.fin) = (end, true);
+            self.fin = end;
+            self.marks.set(KNOWS_FIN, true);
         }
         if tcp.flags.ack() {
             if !self.is_latest_acknowledgement(tcp.acknowledgement) {
                 self.repeats = 0;
             }
-            if !self.known.acknowledged || before(self.heard, tcp.acknowledgement) {
+            if !self.knows_acknowledged() || before(self.heard, tcp.acknowledgement) {
                 self.heard = tcp.acknowledgement;
             }
             (self.acknowledged, self.acknowledged_at) = (tcp.acknowledgement, at);
-            (self.known.acknowledged, self.window) = (true, tcp.window);
+            self.window = tcp.window;
+            self.marks.set(KNOWS_ACKNOWLEDGED, true);
         }
     }
 
     /// Whether this direction's sender has acknowledged `number`.
     pub fn has_acknowledged(&self, number: u32) -> bool {
-        self.known.acknowledged && !before(self.heard, number)
+        self.knows_acknowledged() && !before(self.heard, number)
     }
 
     fn advance(&mut self, end: u32, bytes: usize, at: Timestamp) {
-        (self.next, self.known.next, self.next_at) = (end, true, at);
-        self.gaps.follow(end);
-        self.direction.bytes += bytes as u64;
+        (self.next, self.next_at) = (end, at);
+        self.marks.set(KNOWS_NEXT, true);
+        if let Some(trouble) = &mut self.trouble {
+            trouble.gaps.follow(end);
+        }
+        self.bytes += bytes as u64;
     }
 
     /// A segment without data: a duplicate if it stands where the next byte would, says nothing new, and was not asked for.
     fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp, other: &Self) {
         if before(next, tcp.sequence) {
             // Something was sent that was not seen.
-            self.gaps.open(next, tcp.sequence);
+            self.trouble().gaps.open(next, tcp.sequence);
             return self.advance(tcp.sequence, 0, at);
         }
         let same = self.is_latest_acknowledgement(tcp.acknowledgement) && self.window == tcp.window;
-        if same && tcp.sequence == next && tcp.window != 0 && !other.keeps_alive {
-            self.direction.duplicate_acks += 1;
+        if same && tcp.sequence == next && tcp.window != 0 && !other.keeps_alive() {
+            self.trouble().duplicate_acks += 1;
             self.repeats = self.repeats.saturating_add(1);
         }
     }
@@ -194,26 +249,26 @@ impl Half {
         round_trip: Option<Duration>,
     ) {
         let is_probe = tcp.sequence == next.wrapping_sub(1) && !tcp.flags.syn() && !tcp.flags.fin();
-        if self.keeps_alive {
+        if self.keeps_alive() {
             return;
         }
         // SYN and FIN have numbers, but are no bytes (RFC 9293, 3.4).
         let first = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));
         let last = end.wrapping_sub(u32::from(tcp.flags.fin()));
         let until = |number: u32| if before(number, next) { number } else { next };
-        let missing = self.gaps.fill(first, until(last));
-        let fills = self.gaps.fill(tcp.sequence, first) + missing + self.gaps.fill(last, until(end)) > 0;
+        let missing = self.fill(first, until(last));
+        let fills = self.fill(tcp.sequence, first) + missing + self.fill(last, until(end)) > 0;
         let fresh = if before(next, last) { last.wrapping_sub(next) } else { 0 };
         // One byte that asks whether a closed window is open again is repeated with what follows it.
         if !(is_probe && fresh > 0) {
             let soon = at - self.next_at < round_trip.map_or(REORDERING, |round_trip| round_trip.min(AGAIN));
             if fills && soon && !other.has_acknowledged(end) && !other.wants(tcp.sequence, self.next_at, at) {
-                self.direction.out_of_order += 1;
+                self.trouble().out_of_order += 1;
             } else {
-                self.direction.retransmissions += 1;
+                self.trouble().retransmissions += 1;
             }
         }
-        self.direction.bytes += u64::from(missing);
+        self.bytes += u64::from(missing);
         if before(next, end) {
             self.advance(end, fresh as usize, at);
         }
@@ -272,7 +327,7 @@ mod tests {
 
         /// Bytes, retransmissions, out of order.
         fn figures(&self) -> (u64, u32, u32) {
-            let Direction { bytes, retransmissions, out_of_order, .. } = self.own.direction;
+            let Direction { bytes, retransmissions, out_of_order, .. } = self.own.direction();
             (bytes, retransmissions, out_of_order)
         }
     }
@@ -354,13 +409,13 @@ mod tests {
         for length in [0, 1] {
             let mut pair = Pair::default();
             pair.hear(0, 100).see(1, ACK, (90, 10)).hear(2, 100);
-            assert_eq!(pair.other.direction.duplicate_acks, 1, "nobody asked");
+            assert_eq!(pair.other.direction().duplicate_acks, 1, "nobody asked");
             for micros in [15, 30] {
                 pair.see(micros, ACK, (99, length)).hear(micros + 1, 100);
             }
-            assert_eq!(pair.other.direction.duplicate_acks, 1, "asked for, {length}");
+            assert_eq!(pair.other.direction().duplicate_acks, 1, "asked for, {length}");
             pair.see(50, ACK, (100, 10)).hear(51, 100);
-            assert_eq!(pair.other.direction.duplicate_acks, 2, "nobody asked again, {length}");
+            assert_eq!(pair.other.direction().duplicate_acks, 2, "nobody asked again, {length}");
             assert_eq!(pair.figures(), (20, 0, 0));
         }
     }

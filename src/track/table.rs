@@ -10,8 +10,11 @@ use hashbrown::HashTable;
 
 use crate::time::Timestamp;
 
-/// Marks the end of a list.
-const NONE: u32 = u32::MAX;
+/// Marks the end of a list; above all places. Two bits are left for the number of a list.
+const NONE: u32 = (1 << LIST_SHIFT) - 1;
+const LIST_SHIFT: u32 = 30;
+/// As many lists may a table have.
+const MAX_LISTS: usize = 4;
 
 /// A place in a [`Table`]; only good for the table that gave it, until the entry is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +50,23 @@ struct Entry<K, V> {
     key: K,
     value: V,
     stamp: Timestamp,
-    list: u8,
-    previous: u32,
+    /// The place before it in its list, and in the upper bits which list that is: a byte for it would make eight.
+    previous_and_list: u32,
     next: u32,
+}
+
+impl<K, V> Entry<K, V> {
+    const fn list(&self) -> usize {
+        (self.previous_and_list >> LIST_SHIFT) as usize
+    }
+
+    const fn previous(&self) -> u32 {
+        self.previous_and_list & NONE
+    }
+
+    const fn set_previous(&mut self, previous: u32) {
+        self.previous_and_list = self.previous_and_list & !NONE | previous;
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +89,9 @@ pub struct Table<K, V, const LISTS: usize> {
 
 #[expect(clippy::indexing_slicing, reason = "a Slot and a list's links come from this table and stay within it")]
 impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
-    /// An empty table; `cap` is at least one.
+    /// An empty table; `cap` is at least one, and at most 2^30 - 1.
     pub fn new(cap: usize) -> Self {
+        const { assert!(LISTS <= MAX_LISTS) };
         Self {
             hasher: ahash::RandomState::new(),
             index: HashTable::new(),
@@ -140,14 +158,18 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
 
     /// The list that the entry stands in.
     pub fn list(&self, slot: Slot) -> usize {
-        usize::from(self.entries[slot.0 as usize].list)
+        self.entries[slot.0 as usize].list()
     }
 
     /// A place for a key that is not in the table yet, at the end of a list. Its value is what an earlier entry left there,
     /// for the sake of the memory it holds: the caller sets every field. The caller makes room first: see
     /// [`Table::is_full`].
     pub fn insert(&mut self, key: K, list: usize, at: Timestamp) -> Slot {
-        let hash = self.hash(&key);
+        self.insert_hashed(self.hash(&key), key, list, at)
+    }
+
+    /// The same for a key whose hash is known.
+    pub fn insert_hashed(&mut self, hash: Hashed, key: K, list: usize, at: Timestamp) -> Slot {
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize].key = key;
@@ -160,25 +182,10 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         Slot(slot)
     }
 
-    /// The same with a value that replaces what was there, for a key whose hash is known.
-    pub fn insert_hashed(&mut self, hash: Hashed, key: K, value: V, list: usize, at: Timestamp) -> Slot {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                let entry = &mut self.entries[slot as usize];
-                (entry.key, entry.value) = (key, value);
-                slot
-            }
-            None => self.push(key, value, at),
-        };
-        self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
-        self.append(slot, list, at);
-        Slot(slot)
-    }
-
     #[inline]
     fn push(&mut self, key: K, value: V, stamp: Timestamp) -> u32 {
         self.reserve_index();
-        self.entries.push(Entry { key, value, stamp, list: 0, previous: NONE, next: NONE });
+        self.entries.push(Entry { key, value, stamp, previous_and_list: NONE, next: NONE });
         (self.entries.len() - 1) as u32
     }
 
@@ -213,7 +220,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     pub fn newest(&self, list: usize) -> impl Iterator<Item = Slot> + '_ {
         let slot = |at: u32| (at != NONE).then_some(Slot(at));
         let tail = self.lists.get(list).and_then(|list| slot(list.tail));
-        std::iter::successors(tail, move |at| slot(self.entries[at.0 as usize].previous))
+        std::iter::successors(tail, move |at| slot(self.entries[at.0 as usize].previous()))
     }
 
     /// Makes the index twice as large as one more entry needs. Removals leave marks in it that fill it up; below half it
@@ -225,7 +232,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     fn append(&mut self, slot: u32, list: usize, at: Timestamp) {
         let tail = self.lists[list].tail;
         let entry = &mut self.entries[slot as usize];
-        (entry.previous, entry.next, entry.list, entry.stamp) = (tail, NONE, list as u8, at);
+        (entry.previous_and_list, entry.next, entry.stamp) = ((list as u32) << LIST_SHIFT | tail, NONE, at);
         match tail {
             NONE => self.lists[list].head = slot,
             tail => self.entries[tail as usize].next = slot,
@@ -234,14 +241,15 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Entry { previous, next, list, .. } = self.entries[slot as usize];
+        let entry = &self.entries[slot as usize];
+        let (previous, next, list) = (entry.previous(), entry.next, entry.list());
         match previous {
-            NONE => self.lists[usize::from(list)].head = next,
+            NONE => self.lists[list].head = next,
             previous => self.entries[previous as usize].next = next,
         }
         match next {
-            NONE => self.lists[usize::from(list)].tail = previous,
-            next => self.entries[next as usize].previous = previous,
+            NONE => self.lists[list].tail = previous,
+            next => self.entries[next as usize].set_previous(previous),
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::event::{Connection, Ends, Event, Handshake, IcmpError, Missing, Nodes, Remaining, Seen, Side, Stage};
+use super::entry::{Flow, Phase, Step, Streams};
+use super::event::{Connection, Ends, Event, IcmpError, Missing, Nodes, Remaining, Seen, Side, Stage};
 use super::limits::Limits;
 use super::measuring::{self, About, Measuring};
-use super::segment::{Half, Sequel};
+use super::segment::Sequel;
 use super::stream::Stream;
 use super::table::{Hashed, Slot, Table};
 use super::{Clock, Counters, FlowKey, Sink, Way};
-use crate::address::MacAddr;
-use crate::decode::message::{self, Endpoint, Message, ProtocolId};
+use crate::decode::message::{self, Endpoint, Message};
 use crate::decode::{Link, Tcp};
 use crate::time::Timestamp;
 
@@ -29,79 +29,6 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 const STRAGGLERS: Duration = Duration::from_secs(10);
 /// An entry moves to the end of its list at most this often; the order is exact to that.
 const MOVE_EVERY: Duration = Duration::from_secs(1);
-
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    SynSent,
-    SynReceived,
-    Open,
-    /// It ended, and that was said.
-    Done,
-}
-
-#[derive(Debug)]
-struct Flow {
-    /// Whether the client is the low end of the key.
-    client_is_low: bool,
-    client_mac: Option<MacAddr>,
-    server_mac: Option<MacAddr>,
-    phase: Phase,
-    before_capture: bool,
-    /// The sequence number of the SYN: another one is another connection.
-    initial: Option<u32>,
-    handshake: Handshake,
-    first: Seen,
-    last: Seen,
-    client: Half,
-    server: Half,
-    /// Who said first that it is done.
-    closes: Option<Side>,
-    streams: Option<Box<Streams>>,
-}
-
-impl Default for Flow {
-    fn default() -> Self {
-        let seen = Seen::default();
-        Self {
-            client_is_low: true,
-            client_mac: None,
-            server_mac: None,
-            phase: Phase::SynSent,
-            before_capture: false,
-            initial: None,
-            handshake: Handshake::default(),
-            first: seen,
-            last: seen,
-            client: Half::default(),
-            server: Half::default(),
-            closes: None,
-            streams: None,
-        }
-    }
-}
-
-impl Flow {
-    /// The ends of the connection, which the key has but for their addresses on the link.
-    fn ends(&self, key: &FlowKey) -> Ends {
-        let Self { client_is_low, client_mac, server_mac, .. } = *self;
-        Ends { client: key.end(client_is_low), server: key.end(!client_is_low), client_mac, server_mac }
-    }
-
-    /// Which end a packet is from.
-    fn side(&self, way: Way) -> Side {
-        if self.client_is_low == way.from_low { Side::Client } else { Side::Server }
-    }
-}
-
-/// The bytes of a connection whose protocol is read.
-#[derive(Debug)]
-struct Streams {
-    protocol: ProtocolId,
-    client: Stream,
-    server: Stream,
-}
 
 /// A segment's way into the stream that it belongs to.
 pub(super) struct Carries<'a> {
@@ -175,7 +102,7 @@ impl Connections {
 
     fn replaces(&mut self, slot: Slot, way: Way, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
         let flow = self.table.get(slot);
-        if flow.initial == Some(tcp.sequence) && flow.side(way) == Side::Client && flow.phase != Phase::Done {
+        if flow.initial() == Some(tcp.sequence) && flow.side(way) == Side::Client && flow.phase != Phase::Done {
             return false;
         }
         if flow.phase != Phase::Done && self.table.list(slot) != GIVEN_UP {
@@ -208,18 +135,14 @@ impl Connections {
         let from_server = if syn { ack } else { serves(way.from(), way.to()) };
         let ends = super::ends(way, link);
         let ends = if from_server { turned(ends) } else { ends };
-        let flow = Flow {
-            client_is_low: way.key.is_to_itself() || way.from_low != from_server,
-            client_mac: ends.client_mac,
-            server_mac: ends.server_mac,
-            phase: if syn { Phase::SynSent } else { Phase::Open },
-            before_capture: !syn,
-            initial: (syn && !ack).then_some(tcp.sequence),
-            first: seen,
-            streams: self.open_streams(ends, counters),
-            ..Flow::default()
-        };
-        self.table.insert_hashed(hash, way.key, flow, if syn { OPENING } else { LIVE }, seen.at)
+        let phase = if syn { Phase::SynSent } else { Phase::Open };
+        let client_is_low = way.key.is_to_itself() || way.from_low != from_server;
+        let streams = self.open_streams(ends, counters);
+        let slot = self.table.insert_hashed(hash, way.key, if syn { OPENING } else { LIVE }, seen.at);
+        let flow = self.table.get_mut(slot);
+        flow.begin(phase, seen, &ends, client_is_low, (syn && !ack).then_some(tcp.sequence));
+        flow.streams = streams;
+        slot
     }
 
     fn open_streams(&mut self, ends: Ends, counters: &mut Counters) -> Option<Box<Streams>> {
@@ -236,21 +159,11 @@ impl Connections {
     #[inline]
     fn take(&mut self, slot: Slot, way: Way, link: &Link, seen: Seen, tcp: &Tcp<'_>) -> (Side, Sequel) {
         let flow = self.table.get_mut(slot);
-        flow.last = seen;
-        let handshake = &flow.handshake;
-        let round_trip = || handshake.halves().map(|(there, back)| there + back);
-        let from = if flow.client_is_low == way.from_low { Side::Client } else { Side::Server };
-        let (half, other) = match from {
-            Side::Client => (&mut flow.client, &flow.server),
-            Side::Server => {
-                flow.server_mac = link.source;
-                (&mut flow.server, &flow.client)
-            }
-        };
-        let sequel = half.take(tcp, seen.at, other, round_trip);
-        if tcp.flags.fin() {
-            flow.closes.get_or_insert(from);
+        let from = flow.side(way);
+        if from == Side::Server {
+            flow.set_server_mac(link.source);
         }
+        let sequel = flow.take(from, tcp, seen);
         if self.table.stamp(slot) + MOVE_EVERY < seen.at {
             let list = self.table.list(slot);
             self.table.move_to(slot, list, seen.at);
@@ -289,7 +202,7 @@ impl Connections {
                 self.end(slot, stage, seen.at, sink);
             }
             Phase::Open => {
-                if flow.before_capture && flow.first == seen {
+                if flow.before_capture() && flow.first == seen {
                     self.say(slot, Stage::Opened, seen.at, sink);
                 }
                 self.close_if_done(slot, seen.at, sink);
@@ -302,24 +215,23 @@ impl Connections {
         let flow = self.table.get_mut(slot);
         match (from, tcp.flags.syn(), tcp.flags.ack()) {
             (Side::Client, true, _) => {
-                flow.handshake.syn = Some(seen);
-                flow.handshake.tries += 1;
+                flow.set_shaken(Step::Syn, Some(seen));
                 self.table.move_to(slot, OPENING, seen.at);
             }
             (Side::Server, true, true) => {
                 // The answer to the latest SYN, sent again or not.
-                if !answers_latest(&flow.handshake) {
-                    flow.handshake.syn_ack = Some(seen);
+                if !flow.answers_latest() {
+                    flow.set_shaken(Step::SynAck, Some(seen));
                 }
                 flow.phase = Phase::SynReceived;
                 self.table.move_to(slot, OPENING, seen.at);
             }
             (Side::Client, false, true) if flow.phase == Phase::SynReceived => {
-                if !answers_latest(&flow.handshake) {
+                if !flow.answers_latest() {
                     // Of the latest SYN no answer was seen; that of one before it gives no time.
-                    flow.handshake.syn_ack = None;
+                    flow.set_shaken(Step::SynAck, None);
                 }
-                flow.handshake.ack = Some(seen);
+                flow.set_shaken(Step::Ack, Some(seen));
                 flow.phase = Phase::Open;
                 self.table.move_to(slot, LIVE, seen.at);
                 self.say(slot, Stage::Opened, seen.at, sink);
@@ -442,13 +354,13 @@ impl Connections {
             nodes: Nodes::default(),
             ends: flow.ends(&key),
             stage,
-            sequence: flow.initial,
-            handshake: flow.handshake,
+            sequence: flow.initial(),
+            handshake: flow.handshake(),
             first: flow.first,
             last: flow.last,
-            there: flow.client.direction,
-            back: flow.server.direction,
-            before_capture: flow.before_capture,
+            there: flow.client.direction(),
+            back: flow.server.direction(),
+            before_capture: flow.before_capture(),
             known_at,
         };
         sink.event(Event::Connection(connection));
@@ -461,12 +373,7 @@ impl Connections {
 /// Which connection is in that place.
 fn about(table: &Table<FlowKey, Flow, 4>, slot: Slot) -> About {
     let (flow, key) = (table.get(slot), table.key(slot));
-    About { slot: slot.number(), place: key.place(), ends: flow.ends(&key), initial: flow.initial }
-}
-
-/// Whether a SYN-ACK came after the latest SYN.
-fn answers_latest(handshake: &Handshake) -> bool {
-    handshake.syn_ack.is_some_and(|answer| handshake.syn.is_none_or(|syn| syn.number < answer.number))
+    About { slot: slot.number(), place: key.place(), ends: flow.ends(&key), initial: flow.initial() }
 }
 
 fn unfinished(phase: Phase, why: Missing) -> Stage {
