@@ -6,10 +6,17 @@ pub fn push(out: &mut String, number: impl itoa::Integer) {
 }
 
 /// Appends the last `digits` decimal digits of a number, with zeros in front; nine at most.
-pub fn push_last(out: &mut String, number: u32, digits: u32) {
-    let one = 10_u32.pow(digits.min(9));
-    // A one before the digits keeps their zeros; it is not written.
-    out.push_str(itoa::Buffer::new().format(one + number % one).get(1..).unwrap_or_default());
+#[inline]
+pub fn push_last(out: &mut String, number: u32, digits: usize) {
+    let mut text = [b'0'; 9];
+    let mut rest = number;
+    let digits = digits.min(text.len());
+    for digit in text.iter_mut().take(digits).rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    // Digits are ASCII.
+    out.push_str(text.get(..digits).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default());
 }
 
 #[cfg(test)]

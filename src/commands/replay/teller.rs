@@ -30,6 +30,8 @@ pub(super) struct Teller<'a> {
     given: GivenNames,
     /// How many events wait for their copies.
     copies: usize,
+    /// The tap of the latest packet that was read, told or not.
+    read: Option<TapId>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
     /// What the files are called, in their order.
@@ -52,13 +54,16 @@ impl<'a> Teller<'a> {
         let log = Log { output, joiner: None, facts };
         let Wanted { given, copies, files, .. } = wanted;
         let (undecoded, errors) = (Undecoded::default(), Vec::new());
-        Self { log, undecoded, errors, messages, given, copies, known: None, files, bar }
+        Self { log, undecoded, errors, messages, given, copies, read: None, known: None, files, bar }
     }
 
     /// Names that the user gave hold from the first packet of a file on, be it left out or not.
     #[inline]
     pub fn give(&mut self, tap: TapId) {
-        self.log.facts.give(&self.given, tap, &mut self.log.output.namer);
+        if self.read != Some(tap) {
+            self.read = Some(tap);
+            self.log.facts.give(&self.given, tap, &mut self.log.output.namer);
+        }
     }
 
     /// Learns what a block tells. The Directory in it, if any.
@@ -127,7 +132,9 @@ impl Telling for Teller<'_> {
 
     #[inline]
     fn due(&mut self, at: Timestamp) {
-        self.log.tell_due(at);
+        if self.log.joiner.is_some() {
+            self.log.tell_due(at);
+        }
     }
 
     fn idle(&mut self, at: Timestamp, is_later: bool) {
