@@ -61,6 +61,8 @@ pub fn flood_within(
     let (input, mut messages) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
     let mut output = child.stdout.take().unwrap();
     let (ended, status_file) = (AtomicBool::new(false), format!("/proc/{}/status", child.id()));
+    // It waits for its input, so that it is there to be looked at, however soon it ends then.
+    let first = peak_kib(&status_file).unwrap_or_default();
     let (drained, said, peak, status) = std::thread::scope(|threads| {
         threads.spawn(move || {
             let mut stream = Stream::new(Box::new(input)).unwrap();
@@ -74,7 +76,7 @@ pub fn flood_within(
             said
         });
         let peak = threads.spawn(|| {
-            let mut peak = 0;
+            let mut peak = first;
             while !ended.load(Ordering::Relaxed) {
                 peak = peak_kib(&status_file).unwrap_or(peak);
                 std::thread::sleep(Duration::from_millis(2));
