@@ -16,26 +16,33 @@ need_packages tshark || leave_out "the comparison with tshark: apt-get install t
 [ -n "${BRIDGETAP_CORPUS:-}" ] ||
   leave_out "the corpus of other tools' captures: BRIDGETAP_CORPUS=FOLDER ./test.sh"
 
-# Tests that look at the clock of a machine that does other things as well. What fails is run once more: a defect fails
-# again, and what passes then is named at the end.
-#   live_tests OPTION... -- FILTER...
+# Some tests look at the clock of a machine that does other things as well. What fails of them is run once more: a defect
+# fails again, and what passes then is named at the end.
 unsteady=()
+
+# once_more LOG CARGO-OPTION... -- TEST-OPTION...: the tests that the log says have failed.
+once_more() {
+  local log=$1
+  shift
+  mapfile -t failed < <(sed -n '/^failures:$/,/^test result/s/^    \([a-z0-9_:]*\)$/\1/p' "$log" | sort -u)
+  [ ${#failed[@]} -gt 0 ] || exit 1
+  printf '\nOnce more: %s\n' "${failed[*]}"
+  cargo test --no-fail-fast "$@" --exact "${failed[@]}"
+  unsteady+=("${failed[@]}")
+}
+
+# live_tests CARGO-OPTION... -- FILTER...
 live_tests() {
-  local log options=()
+  local options=()
   while [ "$1" != -- ]; do
     options+=("$1")
     shift
   done
   shift
-  log=$(mktemp)
-  if ! cargo test --no-fail-fast "${options[@]}" -- --ignored --test-threads 1 "$@" 2>&1 | tee "$log"; then
-    mapfile -t failed < <(sed -n '/^failures:$/,/^test result/s/^    \([a-z0-9_:]*\)$/\1/p' "$log" | sort -u)
-    [ ${#failed[@]} -gt 0 ] || exit 1
-    printf '\nOnce more: %s\n' "${failed[*]}"
-    cargo test --no-fail-fast "${options[@]}" -- --ignored --test-threads 1 --exact "${failed[@]}"
-    unsteady+=("${failed[@]}")
+  options+=(-- --ignored --test-threads 1)
+  if ! cargo test --no-fail-fast "${options[@]}" "$@" 2>&1 | tee "$output"; then
+    once_more "$output" "${options[@]}"
   fi
-  rm -f "$log"
 }
 
 # Live tests that wait most of their time. They run beside the tests that need nothing but a processor, which leave it to
@@ -43,11 +50,11 @@ live_tests() {
 waiting=(changes:: daemon:: drivers:: ends:: engine:: failures:: faults:: filters:: front:: host:: lookups:: names::
   networks:: overlay:: published:: recording:: screen:: security:: targets:: watching:: web::)
 
-is_up='' pid='' output=$(mktemp)
+is_up='' pid='' output=$(mktemp) beside=$(mktemp)
 clean_up() {
   # Cargo does not take its test with it.
   [ -z "$pid" ] || kill "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null || true
-  rm -f "$output"
+  rm -f "$output" "$beside"
   [ -z "$is_up" ] || tests/lab/lab.sh down
 }
 trap clean_up EXIT
@@ -64,7 +71,7 @@ else
   need_packages iproute2 libcap2-bin tcpdump curl openssl util-linux
   cargo test --no-run
   tests/lab/images.sh
-  nice -n 19 cargo test >"$output" 2>&1 &
+  nice -n 19 cargo test --no-fail-fast >"$beside" 2>&1 &
   pid=$! is_up=1
   live_tests --test live -- "${waiting[@]}"
   echo
@@ -72,8 +79,8 @@ else
   status=0
   wait "$pid" || status=$?
   pid=''
-  cat "$output"
-  [ "$status" = 0 ] || exit "$status"
+  cat "$beside"
+  [ "$status" = 0 ] || once_more "$beside" --
   skipped=()
   for name in "${waiting[@]}"; do skipped+=(--skip "$name"); done
   live_tests --tests -- "${skipped[@]}"
