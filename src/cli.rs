@@ -132,7 +132,7 @@ pub struct Replay {
     #[arg(long, value_name = "PACE", default_value = "max", conflicts_with = "summary")]
     pub pace: Pace,
     /// Threads that read, follow and tell large files beside each other, at most; 1 does it all by itself. Unless given, as
-    /// many as there are processors. The log is the same.
+    /// many as there are processors, and 1 for a summary alone. The log is the same.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// As whom.

@@ -51,13 +51,13 @@ impl Threads {
         if output.pacer.is_some() || is_filtered || arguments.rewriting.write.is_some() {
             return Self::One;
         }
+        // A summary tells nothing meanwhile, and is no sooner there (docs/performance.md, Two processors).
+        let tells = !arguments.output.summary || output.measures();
         let most = match arguments.threads {
             Some(most) => most.into(),
-            None if size < LARGE => 1,
+            None if size < LARGE || !tells => 1,
             None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
         };
-        // A summary tells nothing meanwhile.
-        let tells = !arguments.output.summary || output.measures();
         match (most, tells) {
             (0 | 1, _) => Self::One,
             (_, false) => Self::Reading,
