@@ -30,9 +30,15 @@ pub(super) struct KnownEnds {
 
 /// An address at a place.
 #[derive(Debug)]
-pub(super) struct KnownEnd {
+struct KnownEnd {
     spot: SpotKey,
     generation: u64,
+    who: Who,
+}
+
+/// Who an address is.
+#[derive(Debug)]
+pub(super) struct Who {
     /// It is so at all times from this one on.
     pub from: Timestamp,
     /// Who it is that asks, where it does.
@@ -92,7 +98,7 @@ impl SpotKey {
     }
 }
 
-impl KnownEnd {
+impl Who {
     /// Whether it is told by this alone who it is at that time.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && !matches!(self.title, Title::Open)
@@ -107,19 +113,20 @@ impl KnownEnds {
 
     /// Who an address is, at whatever time it is so.
     #[inline]
-    pub fn get(&self, address: IpAddr, place: Place) -> Option<&KnownEnd> {
+    pub fn get(&self, address: IpAddr, place: Place) -> Option<&Who> {
         let spot = SpotKey::new(address, place);
         let mut latest = self.latest.iter().filter_map(|&at| self.ends.get(at)?.as_ref());
         let is_it = |end: &&KnownEnd| end.spot == spot && end.generation == self.generation;
-        latest.find(is_it).or_else(|| self.ends.get(self.find(&spot)?)?.as_ref())
+        let known = latest.find(is_it).or_else(|| self.ends.get(self.find(&spot)?)?.as_ref());
+        known.map(|known| &known.who)
     }
 
     /// The same, to change it: one of the latest two, which are found soonest.
     #[inline]
-    pub fn get_mut(&mut self, address: IpAddr, place: Place) -> Option<&mut KnownEnd> {
+    pub fn get_mut(&mut self, address: IpAddr, place: Place) -> Option<&mut Who> {
         let at = self.find(&SpotKey::new(address, place))?;
         self.latest = [at, self.latest[0]];
-        self.ends.get_mut(at)?.as_mut()
+        self.ends.get_mut(at)?.as_mut().map(|known| &mut known.who)
     }
 
     #[inline]
@@ -131,14 +138,12 @@ impl KnownEnds {
     }
 
     /// Keeps who an address is.
-    pub fn put(&mut self, address: IpAddr, place: Place, known: Who) {
+    pub fn put(&mut self, address: IpAddr, place: Place, who: Who) {
         if self.ends.is_empty() {
             self.ends.resize_with(ROOM, || None);
         }
         let spot = SpotKey::new(address, place);
-        let Who { from, client, container, network, title, called, version } = known;
-        let generation = self.generation;
-        let known = KnownEnd { spot, generation, from, client, container, network, title, called, version };
+        let known = KnownEnd { spot, generation: self.generation, who };
         let set = spot.set();
         if let Some(ways) = self.ends.get_mut(set..set + WAYS) {
             ways.rotate_right(1);
@@ -148,16 +153,4 @@ impl KnownEnds {
         }
         self.latest = [set, self.latest[0]];
     }
-}
-
-/// Who an address is.
-#[derive(Debug)]
-pub(super) struct Who {
-    pub from: Timestamp,
-    pub client: Client,
-    pub container: Option<Arc<Container>>,
-    pub network: Option<Arc<Network>>,
-    pub title: Title,
-    pub called: Option<String>,
-    pub version: Version,
 }

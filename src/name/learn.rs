@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::known::{KnownEnd, Title, Who};
+use super::known::{Title, Who};
 use super::{Namer, Naming, Pair, Party, called, client, names, source};
 use crate::address::{self, MacAddr};
 use crate::decode::message::Endpoint;
@@ -57,7 +57,7 @@ impl Namer {
         let Answer { asking, mac, address, place, asked, known } = answer;
         self.recall(asking.address, place);
         self.recall(address, place);
-        let holds = |who: &&KnownEnd| who.holds(asked);
+        let holds = |who: &&Who| who.holds(asked);
         let who = self.known.get(asking.address, place).filter(holds);
         if let (Some(who), Some(holder)) = (who, self.known.get(address, place).filter(holds)) {
             spell(&mut self.spelling, holder.container.as_ref(), holder.network.as_ref());
@@ -79,16 +79,16 @@ impl Namer {
     }
 
     /// Who has an address at that place and time, where it was looked up and does not take more to tell.
-    pub(super) fn known(&self, address: IpAddr, place: Place, at: Timestamp) -> Option<&KnownEnd> {
+    pub(super) fn known(&self, address: IpAddr, place: Place, at: Timestamp) -> Option<&Who> {
         self.known.get(address, place).filter(|known| known.holds(at))
     }
 
     /// What an end is called that was looked up: as [`Namer::call`] does.
     pub(super) fn call_known<'a>(
         &'a self,
-        known: &'a KnownEnd,
+        known: &'a Who,
         (end, mac): (Endpoint, Option<MacAddr>),
-        by: Option<&'a KnownEnd>,
+        by: Option<&'a Who>,
         at: Timestamp,
     ) -> Party<'a> {
         let container = known.container.as_ref();
@@ -108,13 +108,7 @@ impl Namer {
     }
 
     /// The name that the other end had asked for when it was given the address.
-    pub(super) fn asked_as(
-        &self,
-        known: &KnownEnd,
-        address: IpAddr,
-        by: Option<&KnownEnd>,
-        at: Timestamp,
-    ) -> Option<&str> {
+    pub(super) fn asked_as(&self, known: &Who, address: IpAddr, by: Option<&Who>, at: Timestamp) -> Option<&str> {
         let holder = known.container.as_ref().map(|container| &container.id);
         self.asked.get_of(&by?.client, address, holder, at)
     }
@@ -122,9 +116,9 @@ impl Namer {
     /// The name of an end that was looked up, as the other end calls it.
     pub(super) fn known_name<'a>(
         &'a self,
-        known: &'a KnownEnd,
+        known: &'a Who,
         address: IpAddr,
-        by: Option<&'a KnownEnd>,
+        by: Option<&'a Who>,
         asked_as: Option<&'a str>,
     ) -> &'a str {
         match (&known.title, &known.container) {

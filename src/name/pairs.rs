@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::known::{KnownEnd, Title};
+use super::known::{Title, Who};
 use super::{Namer, Party};
 use crate::address::MacAddr;
 use crate::hostile::is_plain;
@@ -77,13 +77,7 @@ impl Namer {
     }
 
     #[inline]
-    fn called_by<'a>(
-        &'a self,
-        known: &'a KnownEnd,
-        address: IpAddr,
-        by: Option<&'a KnownEnd>,
-        at: Timestamp,
-    ) -> Option<&'a str> {
+    fn called_by<'a>(&'a self, known: &'a Who, address: IpAddr, by: Option<&'a Who>, at: Timestamp) -> Option<&'a str> {
         if let Some(name) = known.called.as_deref().filter(|_| self.learned.is_still(known.version)) {
             return Some(name);
         }

@@ -87,6 +87,11 @@ impl Shaken {
         Some(Seen { at, number: first.saturating_add(behind) })
     }
 
+    fn handshake(&self, first: u64, tries: u8) -> Handshake {
+        let [syn, syn_ack, ack] = [Step::Syn, Step::SynAck, Step::Ack].map(|step| self.get(step, first));
+        Handshake { syn, syn_ack, ack, tries: tries.into() }
+    }
+
     fn set(&mut self, step: Step, seen: Option<Seen>, first: u64) {
         let nanos = seen.map_or(0, |seen| seen.at.as_nanos());
         let behind = seen.map_or(0, |seen| seen.number.saturating_sub(first).saturating_add(1));
@@ -144,9 +149,7 @@ impl Flow {
 
     /// The packets of its opening.
     pub fn handshake(&self) -> Handshake {
-        let [syn, syn_ack, ack] =
-            [Step::Syn, Step::SynAck, Step::Ack].map(|step| self.shaken.get(step, self.first.number));
-        Handshake { syn, syn_ack, ack, tries: self.tries.into() }
+        self.shaken.handshake(self.first.number, self.tries)
     }
 
     /// A packet of its opening was seen, or is not to be told of.
@@ -167,12 +170,8 @@ impl Flow {
     #[inline]
     pub fn take(&mut self, from: Side, tcp: &Tcp<'_>, seen: Seen) -> Sequel {
         self.last = seen;
-        let (shaken, first) = (&self.shaken, self.first.number);
-        let round_trip = || {
-            let [syn, ack] = [Step::Syn, Step::Ack].map(|step| shaken.get(step, first));
-            shaken.get(Step::SynAck, first)?;
-            Some(ack?.at - syn?.at)
-        };
+        let (shaken, first, tries) = (&self.shaken, self.first.number, self.tries);
+        let round_trip = || shaken.handshake(first, tries).halves().map(|(there, back)| there + back);
         let (half, other) = match from {
             Side::Client => (&mut self.client, &self.server),
             Side::Server => (&mut self.server, &self.client),
