@@ -53,6 +53,7 @@ impl Sink for Log {
                 joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer));
                 self.make_room();
             }
+            None if self.output.only_counts() => self.output.count(&event),
             None => self.facts.tell(&Told::alone(event), &mut self.output),
         }
     }

@@ -31,6 +31,7 @@ pub(super) struct Output {
     summary: Summary,
     view: View,
     lines: Lines,
+    only_counts: bool,
     /// There where lines are to be explained.
     explainer: Option<Explainer>,
     /// Which events are told at all; `None` is every one.
@@ -53,13 +54,15 @@ impl Output {
             (_, true) => Lines::Packets,
             _ => Lines::Exchanges,
         };
+        let events = EventFilter::new(&options.events);
         Self {
             namer: namer(options),
             summary: Summary::default(),
             view,
             lines,
+            only_counts: lines == Lines::None && events.is_none(),
             explainer: options.explain.then(Explainer::default),
-            events: EventFilter::new(&options.events),
+            events,
             at_once: at_once || is_terminal,
             failure: None,
             pacer: None,
@@ -69,7 +72,7 @@ impl Output {
     /// No log: the times of what is told are gathered.
     pub fn measuring(options: &cli::Output, measuring: Measuring) -> Self {
         let log = Self::new(options, Box::new(io::sink()), false, false);
-        Self { view: View::Latency(Box::new(measuring)), lines: Lines::None, ..log }
+        Self { view: View::Latency(Box::new(measuring)), lines: Lines::None, only_counts: false, ..log }
     }
 
     /// Whether connections are to be measured.
@@ -97,6 +100,18 @@ impl Output {
     /// Whether nothing more is to be told: it cannot be written, or somebody has ended it or wants it from the start.
     pub fn is_over(&self) -> bool {
         self.has_failed() || self.pacer.as_ref().is_some_and(|pacer| pacer.going() != Going::On)
+    }
+
+    /// Whether of an event nothing is wanted but that it is counted.
+    #[inline]
+    pub const fn only_counts(&self) -> bool {
+        self.only_counts && self.pacer.is_none()
+    }
+
+    /// Counts an event, where nothing more is wanted.
+    #[inline]
+    pub fn count(&mut self, event: &Event<'_>) {
+        self.summary.add(event);
     }
 
     /// Tells an event.

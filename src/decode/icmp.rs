@@ -123,8 +123,17 @@ pub struct Neighbour {
 }
 
 /// Reads ICMP; `carried` is its length by the IP header.
+#[inline]
 pub(super) fn read_v4<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Stop>) -> Option<Icmp<'a>> {
     let (h, rest) = header::<8>(bytes, Layer::Icmp, stop)?;
+    let (kind, code) = (h[0], h[1]);
+    let body = if matches!(kind, 0 | 8) { echo(*h, kind == 0, carried) } else { body_v4(*h, rest) };
+    Some(Icmp { kind, code, body })
+}
+
+/// What any message of ICMP but an echo says.
+#[inline(never)]
+fn body_v4(h: [u8; 8], rest: &[u8]) -> Body<'_> {
     let (kind, code) = (h[0], h[1]);
     let reason = match (kind, code) {
         (3, 0 | 6) => Some(Reason::NetworkUnreachable),
@@ -141,16 +150,10 @@ pub(super) fn read_v4<'a>(bytes: &'a [u8], carried: usize, stop: &mut Option<Sto
         (12, _) => Some(Reason::ParameterProblem),
         _ => None,
     };
-    let body = match (kind, reason) {
-        (0 | 8, _) => echo(*h, kind == 0, carried),
-        (_, Some(reason)) => {
-            let mtu = u32::from(u16::from_be_bytes([h[6], h[7]]));
-            let mtu = (reason == Reason::TooBig && mtu > 0).then_some(mtu);
-            Body::Error(Error { reason, mtu, quoted: rest })
-        }
-        _ => Body::Other,
-    };
-    Some(Icmp { kind, code, body })
+    let Some(reason) = reason else { return Body::Other };
+    let mtu = u32::from(u16::from_be_bytes([h[6], h[7]]));
+    let mtu = (reason == Reason::TooBig && mtu > 0).then_some(mtu);
+    Body::Error(Error { reason, mtu, quoted: rest })
 }
 
 /// Reads ICMPv6; `carried` is its length by the IP header.

@@ -33,6 +33,7 @@ pub use link::{Link, supports};
 pub use tcp::Tcp;
 pub use tunnel::{Tunnel, Vni};
 pub use udp::Udp;
+pub use usual::{Segment, segment_of};
 
 /// One packet, read as far as it could be.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +152,8 @@ impl std::fmt::Display for Stop {
 }
 
 /// Reads a frame as far as it can be read. Never fails, never panics: see [`Packet::stop`].
-#[inline]
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
 pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
     match usual::read(frame) {
         Some(packet) => packet,

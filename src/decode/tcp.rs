@@ -48,7 +48,7 @@ impl std::fmt::Display for Flags {
 }
 
 /// A TCP segment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Tcp<'a> {
     /// The sender's port.
     pub source_port: u16,

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::link::present;
 use super::tcp::segment;
 use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, icmp, ip, vxlan};
+use crate::address::MacAddr;
 use crate::capture::{Frame, LinkType};
 
 /// Octets of an Ethernet header without tags.
@@ -23,10 +24,53 @@ const UDP: usize = 8;
 /// The EtherType of IPv4, and the version and header length of IPv4 without options.
 const IPV4_WITHOUT_OPTIONS: [u8; 3] = [0x08, 0x00, 0x45];
 
+/// A segment of TCP, without what else there is of its packet: nearly all packets are one, and who only follows them
+/// needs no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// The sender's address on the link, and the receiver's.
+    pub macs: (Option<MacAddr>, Option<MacAddr>),
+    /// The sender.
+    pub source: Ipv4Addr,
+    /// The receiver.
+    pub destination: Ipv4Addr,
+    /// The segment itself.
+    pub tcp: Tcp<'a>,
+}
+
+/// The segment of a frame, if it is a usual one that has one. What it says is what [`super::decode`] says.
+#[expect(clippy::inline_always, reason = "in line, what nobody asks for is not read")]
+#[inline(always)]
+pub fn segment_of<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
+    let (h, payload) = headers(frame)?;
+    if h[23] != ip::TCP {
+        return None;
+    }
+    let (source, destination) = addresses(h);
+    Some(Segment { macs: macs(h)?, source, destination, tcp: tcp(payload)? })
+}
+
 /// Reads a frame, if it is a usual one.
 #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
 #[inline(always)]
 pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
+    let (h, payload) = headers(frame)?;
+    let payload_len = payload.len();
+    // Each puts its packet together by itself: what all of them leave would go through memory once more.
+    match h[23] {
+        ip::TCP => packet(frame, h, payload_len, Transport::Tcp(tcp(payload)?)),
+        ip::UDP => packet(frame, h, payload_len, Transport::Udp(udp(payload)?)),
+        ip::ICMP if payload_len >= UDP => {
+            packet(frame, h, payload_len, Transport::Icmp(icmp::read_v4(payload, payload_len, &mut None)?))
+        }
+        _ => None,
+    }
+}
+
+/// The headers of Ethernet and IPv4, and what IPv4 carries.
+#[expect(clippy::inline_always, reason = "a part of what is in line")]
+#[inline(always)]
+fn headers<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET + IPV4], &'a [u8])> {
     if frame.link != LinkType::ETHERNET {
         return None;
     }
@@ -37,24 +81,40 @@ pub(super) fn read<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
     let fragment = u16::from_be_bytes([h[20], h[21]]) & 0x3fff;
     let payload_len = usize::from(u16::from_be_bytes([h[16], h[17]])).checked_sub(IPV4)?;
     let payload = rest.get(..payload_len)?;
-    if fragment != 0 {
-        return None;
-    }
-    let transport = match h[23] {
-        ip::TCP => Transport::Tcp(tcp(payload)?),
-        ip::UDP => Transport::Udp(udp(payload)?),
-        ip::ICMP if payload_len >= UDP => Transport::Icmp(icmp::read_v4(payload, payload_len, &mut None)?),
-        _ => return None,
-    };
-    let link = Link {
-        destination: present([h[0], h[1], h[2], h[3], h[4], h[5]]),
-        source: present([h[6], h[7], h[8], h[9], h[10], h[11]]),
-        ethertype: super::link::ETHERTYPE_IPV4,
-        ..Link::default()
-    };
+    (fragment == 0).then_some((h, payload))
+}
+
+/// The sender's address on the link, and the receiver's.
+#[expect(clippy::inline_always, reason = "a part of what is in line")]
+#[inline(always)]
+fn macs(h: &[u8; ETHERNET + IPV4]) -> Option<(Option<MacAddr>, Option<MacAddr>)> {
+    let (destination, rest) = h.split_first_chunk::<6>()?;
+    let (source, _) = rest.split_first_chunk::<6>()?;
+    Some((present(*source), present(*destination)))
+}
+
+/// The sender, and the receiver.
+#[expect(clippy::inline_always, reason = "a part of what is in line")]
+#[inline(always)]
+const fn addresses(h: &[u8; ETHERNET + IPV4]) -> (Ipv4Addr, Ipv4Addr) {
+    (Ipv4Addr::new(h[26], h[27], h[28], h[29]), Ipv4Addr::new(h[30], h[31], h[32], h[33]))
+}
+
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+fn packet<'a>(
+    frame: &Frame<'a>,
+    h: &[u8; ETHERNET + IPV4],
+    payload_len: usize,
+    transport: Transport<'a>,
+) -> Option<Packet<'a>> {
+    let (sender, receiver) = macs(h)?;
+    let ethertype = super::link::ETHERTYPE_IPV4;
+    let link = Link { source: sender, destination: receiver, ethertype, ..Link::default() };
+    let (source, destination) = addresses(h);
     let network = Network::Ip(Ip {
-        source: IpAddr::V4(Ipv4Addr::new(h[26], h[27], h[28], h[29])),
-        destination: IpAddr::V4(Ipv4Addr::new(h[30], h[31], h[32], h[33])),
+        source: IpAddr::V4(source),
+        destination: IpAddr::V4(destination),
         hop_limit: h[22],
         protocol: h[23],
         fragment: None,
@@ -106,7 +166,19 @@ mod tests {
 
     fn agrees(bytes: &[u8], missing: u32) -> bool {
         let (lax, usual) = both(bytes, missing);
-        usual.is_none_or(|usual| usual == lax)
+        let mut frame = ethernet(bytes, 7, Timestamp::from_nanos(5));
+        frame.wire_len += missing;
+        let segment = segment_of(&frame).map(|Segment { macs, source, destination, tcp }| {
+            format!("{:?}", (macs, IpAddr::V4(source), IpAddr::V4(destination), tcp))
+        });
+        let packet = read(&frame);
+        let its_segment = packet.as_ref().and_then(|packet| match &packet.network {
+            Network::Ip(Ip { source, destination, transport: Transport::Tcp(tcp), .. }) => {
+                Some(format!("{:?}", ((packet.link.source, packet.link.destination), source, destination, tcp)))
+            }
+            _ => None,
+        });
+        usual.is_none_or(|usual| usual == lax) && segment == its_segment
     }
 
     fn frames() -> Vec<Vec<u8>> {

@@ -19,12 +19,16 @@ pub struct Clock {
 
 impl Clock {
     /// It is at least this late, or the clock was set back to it: then that is so.
+    #[inline]
     pub fn tick(&mut self, now: Timestamp) -> bool {
-        let is_set_back = self.now.since(now) > SET_BACK;
+        if now >= self.now {
+            self.now = now;
+            return false;
+        }
+        let is_set_back = self.now - now > SET_BACK;
         if is_set_back {
             (self.now, self.set_back_to) = (now, now);
         }
-        self.now = self.now.max(now);
         is_set_back
     }
 

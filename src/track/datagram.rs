@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::event::{DatagramStage, Datagrams, Direction, Ends, Event, IcmpError, Nodes, Remaining, Seen};
 use super::table::{Slot, Table};
-use super::{Clock, Counters, FlowKey, Sink, Way};
-use crate::decode::Link;
+use super::{Clock, Counters, FlowKey, Macs, Sink, Way};
 use crate::time::Timestamp;
 
 /// A flow ends when nothing came for this long, in packet time: as conntrack has it (`nf_conntrack_udp_timeout`).
@@ -45,7 +44,7 @@ impl DatagramFlows {
     pub fn datagram(
         &mut self,
         way: Way,
-        link: &Link,
+        macs: Macs,
         seen: Seen,
         bytes: usize,
         counters: &mut Counters,
@@ -53,13 +52,13 @@ impl DatagramFlows {
     ) {
         let (slot, began) = match self.table.find(&way.key) {
             Some(slot) => (slot, false),
-            None => (self.begin(way.key, super::ends(way, link), seen, counters, sink), true),
+            None => (self.begin(way.key, super::ends(way, macs), seen, counters, sink), true),
         };
         let flow = self.table.get_mut(slot);
         flow.last = seen;
         let from_client = flow.ends.client == way.from();
         if !from_client {
-            flow.ends.server_mac = link.source;
+            flow.ends.server_mac = macs.0;
         }
         let direction = if from_client { &mut flow.there } else { &mut flow.back };
         direction.packets += 1;

@@ -5,10 +5,11 @@ use super::event::{Ends, Handshake, Seen, Side};
 use super::marks::Marks;
 use super::segment::{Half, Sequel};
 use super::stream::Stream;
-use super::{FlowKey, Way};
+use super::FlowKey;
 use crate::address::MacAddr;
 use crate::decode::Tcp;
 use crate::decode::message::ProtocolId;
+use crate::decode::tcp::Flags;
 use crate::time::Timestamp;
 
 /// How far a connection has come.
@@ -127,8 +128,8 @@ impl Flow {
 
     /// Which end a packet is from.
     #[inline]
-    pub const fn side(&self, way: Way) -> Side {
-        if self.marks.has(CLIENT_IS_LOW) == way.from_low { Side::Client } else { Side::Server }
+    pub const fn side(&self, from_low: bool) -> Side {
+        if self.marks.has(CLIENT_IS_LOW) == from_low { Side::Client } else { Side::Server }
     }
 
     /// Its opening was not seen.
@@ -166,9 +167,10 @@ impl Flow {
         syn_ack.is_some_and(|answer| syn.is_none_or(|syn| syn.number < answer.number))
     }
 
-    /// Counts a segment on its side.
-    #[inline]
-    pub fn take(&mut self, from: Side, tcp: &Tcp<'_>, seen: Seen) -> Sequel {
+    /// Counts a segment of one side. How it follows those before it is told where somebody `asks`.
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
+    pub fn take(&mut self, from: Side, tcp: &Tcp<'_>, seen: Seen, asks: bool) -> Sequel {
         self.last = seen;
         let (shaken, first, tries) = (&self.shaken, self.first.number, self.tries);
         let round_trip = || shaken.handshake(first, tries).halves().map(|(there, back)| there + back);
@@ -176,11 +178,17 @@ impl Flow {
             Side::Client => (&mut self.client, &self.server),
             Side::Server => (&mut self.server, &self.client),
         };
-        let sequel = half.take(tcp, seen.at, other, round_trip);
+        let sequel = half.take(tcp, seen.at, other, round_trip, asks);
         if tcp.flags.fin() {
             self.closes.get_or_insert(from);
         }
         sequel
+    }
+
+    /// Whether it is open, was open before that segment, and stays so.
+    #[inline]
+    pub fn goes_on(&self, flags: Flags, seen: Seen) -> bool {
+        self.phase == Phase::Open && self.closes.is_none() && !flags.rst() && self.first.number != seen.number
     }
 }
 

@@ -5,12 +5,13 @@
 //! still recognised instead of looking unasked.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::event::{Cast, Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
 use super::table::{Slot, Table};
-use super::{Clock, Counters, Sink};
+use super::{Clock, Counters, Sink, Way};
 use crate::decode::dns::RecordType;
 use crate::decode::message::{self, Endpoint, Message, PROTOCOLS, ProtocolId, Retry};
 use crate::time::Timestamp;
@@ -26,12 +27,18 @@ const NEWEST: usize = 256;
 /// Stands for "whoever answers" in the key of a request to a group.
 const ANYONE: Endpoint = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Who asks whom, where, and what tells the request from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
-    place: Place,
-    client: Endpoint,
-    server: Endpoint,
+    way: Way,
     id: u64,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.way.key.hash(state);
+        state.write_u64(self.id);
+    }
 }
 
 /// A request that waits for its reply.
@@ -93,7 +100,8 @@ impl Exchanges {
         let protocol = message.protocol;
         let Some(table) = self.tables.get_mut(usize::from(protocol.0)) else { return };
         let key = key(place, message);
-        match table.find(&key) {
+        let hash = table.hash(&key);
+        match table.find_hashed(hash, &key) {
             Some(slot) if table.list(slot) == WAITING => {
                 let pending = table.get_mut(slot);
                 pending.tries += 1;
@@ -104,13 +112,13 @@ impl Exchanges {
                 table.move_to(slot, WAITING, seen.at);
                 return;
             }
-            Some(slot) => table.remove(slot),
+            Some(slot) => table.remove_hashed(hash, slot),
             None => {}
         }
         if table.is_full() {
             make_room(table, protocol, seen.at, counters, sink);
         }
-        let slot = table.insert(key, WAITING, seen.at);
+        let slot = table.insert_hashed(hash, key, WAITING, seen.at);
         let pending = table.get_mut(slot);
         (pending.ends, pending.first, pending.counted_from, pending.tries) = (ends, seen, seen, 1);
         pending.cast = carried.cast;
@@ -122,8 +130,8 @@ impl Exchanges {
         let outcome = if carried.message.failed { Outcome::Failed(None) } else { Outcome::Answered };
         let Some(table) = self.tables.get_mut(usize::from(carried.message.protocol.0)) else { return false };
         let exact = key(carried.place, carried.message);
-        let slot = table.find(&exact).or_else(|| table.find(&Key { server: ANYONE, ..exact }));
-        let slot = slot.or_else(|| by_known_bits(table, &exact, carried.message.id_mask));
+        let hash = table.hash(&exact);
+        let slot = table.find_hashed(hash, &exact).or_else(|| asked_otherwise(table, carried.place, carried.message));
         let Some(slot) = slot else { return false };
         let late = table.list(slot) == GIVEN_UP;
         let pending = table.get(slot);
@@ -136,7 +144,7 @@ impl Exchanges {
         (exchange.reply, exchange.ends, exchange.late) = (Some(carried.seen), ends, late);
         exchange.subject = pending.answered(&carried.message.subject);
         sink.event(Event::Exchange(exchange));
-        table.remove(slot);
+        if table.key(slot) == exact { table.remove_hashed(hash, slot) } else { table.remove(slot) }
         true
     }
 
@@ -185,22 +193,32 @@ impl Exchanges {
     }
 }
 
+#[inline]
 fn key(place: Place, message: &Message<'_>) -> Key {
-    let server = if message.to_group { ANYONE } else { message.server };
-    // LLMNR and others are asked on one port and may answer from another socket; the client's port tells them apart.
-    Key { place, client: message.client, server, id: message.id }
+    asked(place, message, if message.to_group { ANYONE } else { message.server })
 }
 
-/// The request of a reply of whose id only some bits are known. Only the newest are looked at, for such a reply is seldom
-/// late, and nobody is to make us look at all of them with each packet.
-fn by_known_bits(table: &Table<Key, Pending, 2>, reply: &Key, mask: u64) -> Option<Slot> {
-    let answers = |slot: &Slot| {
-        let Key { place, client, server, id } = table.key(*slot);
-        let is_asked = server == reply.server || server == ANYONE;
-        is_asked && (place, client, id & mask) == (reply.place, reply.client, reply.id & mask)
-    };
-    let newest = table.newest(WAITING).take(if mask == u64::MAX { 0 } else { NEWEST });
-    newest.filter(answers).last()
+/// LLMNR and others are asked on one port and may answer from another socket; the client's port tells them apart.
+#[inline]
+fn asked(place: Place, message: &Message<'_>, server: Endpoint) -> Key {
+    Key { way: Way::new(place, message.client, server), id: message.id }
+}
+
+/// The request of a reply that is not found by the reply's ends and id: it was to a group, or only some bits of the id
+/// are known. Of the latter only the newest are looked at, for such a reply is seldom late, and nobody is to make us look
+/// at all of them with each packet.
+#[inline(never)]
+fn asked_otherwise(table: &Table<Key, Pending, 2>, place: Place, reply: &Message<'_>) -> Option<Slot> {
+    let [of_server, of_anyone] = [reply.server, ANYONE].map(|server| asked(place, reply, server));
+    table.find(&of_anyone).or_else(|| {
+        let mask = reply.id_mask;
+        let answers = |slot: &Slot| {
+            let Key { way, id } = table.key(*slot);
+            [of_server.way, of_anyone.way].contains(&way) && id & mask == reply.id & mask
+        };
+        let newest = table.newest(WAITING).take(if mask == u64::MAX { 0 } else { NEWEST });
+        newest.filter(answers).last()
+    })
 }
 
 fn unanswered(
@@ -211,7 +229,7 @@ fn unanswered(
     now: Timestamp,
     sink: &mut dyn Sink,
 ) {
-    let (pending, place) = (table.get(slot), table.key(slot).place);
+    let (pending, place) = (table.get(slot), table.key(slot).way.key.place());
     sink.event(Event::Exchange(pending.exchange(protocol, place, Outcome::Unanswered(why), now)));
 }
 

@@ -41,7 +41,7 @@ impl Hash for FlowKey {
 }
 
 /// A packet's flow, and which way the packet goes in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Way {
     pub key: FlowKey,
     /// Whether the sender is the low end.
@@ -52,15 +52,32 @@ impl Way {
     /// From one end to another, both with ports.
     #[inline]
     pub fn new(place: Place, from: Endpoint, to: Endpoint) -> Self {
-        let (sender, receiver) = (words(from.address), words(to.address));
         let (source, destination) = (from.port.unwrap_or(0), to.port.unwrap_or(0));
+        if let (IpAddr::V4(sender), IpAddr::V4(receiver)) = (from.address, to.address) {
+            return Self::v4(place, (sender, source), (receiver, destination));
+        }
+        let (sender, receiver) = (words(from.address), words(to.address));
         let from_low = (sender, source) <= (receiver, destination);
-        let pair = |first: u16, second: u16| u32::from(first) << 16 | u32::from(second);
         let (low, high, ports) = match from_low {
             true => (sender, receiver, pair(source, destination)),
             false => (receiver, sender, pair(destination, source)),
         };
         let family = if from.address.is_ipv6() { IPV6 } else { 0 };
+        Self::of(place, [low, high], ports, family, from_low)
+    }
+
+    /// Nearly all are of IPv4, where an end is one word.
+    #[inline]
+    fn v4(place: Place, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Self {
+        let word = |(address, port): (Ipv4Addr, u16)| u64::from(address.to_bits()) << 16 | u64::from(port);
+        let (from, to) = (word(from), word(to));
+        let (low, high) = (from.min(to), from.max(to));
+        let ports = pair(low as u16, high as u16);
+        Self::of(place, [[0, low >> 16], [0, high >> 16]], ports, 0, from <= to)
+    }
+
+    #[inline]
+    fn of(place: Place, [low, high]: [[u64; 2]; 2], ports: u32, family: u32, from_low: bool) -> Self {
         let network = place.vni.map_or(0, |vni| vni.number() + 1) | family;
         Self { key: FlowKey { low, high, ports, tap: place.tap.0, if_index: place.if_index, network }, from_low }
     }
@@ -98,6 +115,11 @@ impl FlowKey {
     pub fn is_to_itself(&self) -> bool {
         self.low == self.high && self.ports >> 16 == self.ports & 0xffff
     }
+}
+
+/// The port of the low end, and behind it that of the high one.
+const fn pair(low: u16, high: u16) -> u32 {
+    (low as u32) << 16 | high as u32
 }
 
 #[inline]

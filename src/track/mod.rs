@@ -16,6 +16,7 @@ mod entry;
 mod exchange;
 mod flow;
 mod gaps;
+mod index;
 mod lines;
 mod marks;
 mod measuring;
@@ -30,9 +31,11 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use crate::address::MacAddr;
+use crate::capture::Frame;
 use crate::decode::icmp::{self, Body, Icmp, Reason};
 use crate::decode::message::{self, Endpoint, Message, Role};
-use crate::decode::{Ip, Link, Network, Packet, Transport};
+use crate::decode::{self, Ip, Network, Packet, Tcp, Transport};
 use crate::time::Timestamp;
 
 use clock::Clock;
@@ -42,6 +45,7 @@ use flow::{FlowKey, Way, flow_key, quoted_ends};
 pub use limits::{Counters, Limits, PassedOver};
 pub(crate) use lines::message_line;
 pub use lines::packet_line;
+use tcp::{Carries, Segment};
 
 /// Whoever wants to know what the tracker finds out.
 pub trait Sink {
@@ -87,20 +91,49 @@ impl Tracker {
     }
 
     /// The same of a packet whose message was read.
+    #[inline]
     pub(crate) fn observe_message(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
+        // An event is large: it is not handed through where there are no nodes that it could get.
+        if packet.tunnel.is_none() && self.behind.is_empty() {
+            self.flows.tick(packet.at, sink);
+            self.flows.observe(packet, message, sink);
+        } else {
+            self.observe_between_nodes(packet, message, sink);
+        }
+    }
+
+    /// The same where packets come in tunnels.
+    #[inline(never)]
+    fn observe_between_nodes(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
         if let Some(tunnel) = &packet.tunnel {
             self.tick(packet.at, sink);
             self.behind.learn(packet, tunnel, &mut self.flows.counters);
         }
-        // An event is large: it is not handed through where there are no nodes that it could get.
-        if self.behind.is_empty() {
-            self.flows.tick(packet.at, sink);
-            self.flows.observe(packet, message, sink);
-        } else {
-            let sink = &mut self.behind.told(sink);
-            self.flows.tick(packet.at, sink);
-            self.flows.observe(packet, message, sink);
-        }
+        let sink = &mut self.behind.told(sink);
+        self.flows.tick(packet.at, sink);
+        self.flows.observe(packet, message, sink);
+    }
+
+    /// Whether segments may come without their packets: outside of tunnels nobody is behind a node.
+    #[inline]
+    pub(crate) fn takes_segments(&self) -> bool {
+        self.behind.is_empty()
+    }
+
+    /// Takes the segment of a frame, as [`Tracker::observe`] takes its packet; where [`Tracker::takes_segments`].
+    #[inline]
+    pub(crate) fn observe_segment(&mut self, frame: &Frame<'_>, segment: decode::Segment<'_>, sink: &mut dyn Sink) {
+        let decode::Segment { macs, source, destination, tcp } = segment;
+        let source = Endpoint::socket(source.into(), tcp.source_port);
+        let destination = Endpoint::socket(destination.into(), tcp.destination_port);
+        let place = Place { tap: frame.tap, if_index: 0, vni: None };
+        let seen = Seen { at: frame.at, number: frame.number };
+        self.flows.tick(frame.at, sink);
+        self.flows.counters.packets += 1;
+        self.flows.counters.bytes += u64::from(frame.wire_len);
+        let segment = Segment { way: Way::new(place, source, destination), seen, macs, tcp };
+        // Read anew where all of it is wanted, which is seldom.
+        self.flows.segment(&segment, || decode::segment_of(frame).map_or(Tcp::default(), |segment| segment.tcp), sink);
     }
 
     /// It is this late now: gives up on what was not answered in time.
@@ -139,14 +172,16 @@ impl Flows {
         }
     }
 
+    #[inline]
     fn observe(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
         self.counters.packets += 1;
         self.counters.bytes += u64::from(packet.wire_len);
         self.counters.malformed += u64::from(packet.stop.is_some());
-        if matches!(&packet.network, Network::Ip(ip) if ip.fragment.is_some()) {
-            return self.fragment(packet, sink);
+        match &packet.network {
+            Network::Ip(ip) if ip.fragment.is_some() => self.fragment(packet, sink),
+            Network::Ip(ip @ Ip { transport: Transport::Tcp(tcp), .. }) => self.tcp(packet, ip, *tcp, sink),
+            _ => self.follow(packet, message, sink),
         }
-        self.follow(packet, message, sink);
     }
 
     /// Follows what was in fragments once they are together.
@@ -213,12 +248,12 @@ impl Flows {
 
     fn ip(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, sink: &mut dyn Sink) {
         match &ip.transport {
-            Transport::Tcp(tcp) => self.tcp(packet, ip, tcp, sink),
+            Transport::Tcp(tcp) => self.tcp(packet, ip, *tcp, sink),
             Transport::Udp(udp) => {
                 let (source, destination) = message::ends(ip);
                 let way = Way::new(place(packet), source, destination);
                 let bytes = udp.payload_len;
-                self.datagrams.datagram(way, &packet.link, seen(packet), bytes, &mut self.counters, sink);
+                self.datagrams.datagram(way, macs(packet), seen(packet), bytes, &mut self.counters, sink);
             }
             Transport::Icmp(icmp) => self.icmp(packet, ip, icmp, sink),
             Transport::Fragment => {}
@@ -229,29 +264,22 @@ impl Flows {
         }
     }
 
-    #[inline]
-    fn tcp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, segment: &crate::decode::Tcp<'_>, sink: &mut dyn Sink) {
+    #[inline(never)]
+    fn tcp(&mut self, packet: &Packet<'_>, ip: &Ip<'_>, tcp: Tcp<'_>, sink: &mut dyn Sink) {
+        let source = Endpoint::socket(ip.source, tcp.source_port);
+        let destination = Endpoint::socket(ip.destination, tcp.destination_port);
+        let (way, macs) = (Way::new(place(packet), source, destination), macs(packet));
+        self.segment(&Segment { way, seen: seen(packet), macs, tcp }, || tcp, sink);
+    }
+
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
+    fn segment<'a>(&mut self, segment: &Segment<'_>, again: impl Fn() -> Tcp<'a>, sink: &mut dyn Sink) {
         let Self { connections, exchanges, counters, .. } = self;
-        let (place, seen) = (place(packet), seen(packet));
-        let source = Endpoint::socket(ip.source, segment.source_port);
-        let destination = Endpoint::socket(ip.destination, segment.destination_port);
-        let way = Way::new(place, source, destination);
-        let Some(carries) = connections.segment(way, &packet.link, seen, segment, counters, sink) else { return };
-        let ends = ends(way, &packet.link);
-        let mut unasked = 0;
-        carries.feed(segment, &mut |message| {
-            let carried = carried(&message, ends, place, seen, true);
-            match message.role {
-                Role::Reply => {
-                    if !exchanges.reply(&carried, sink) {
-                        unasked += 1;
-                        say(&carried, unasked_reply(&message), sink);
-                    }
-                }
-                _ => exchanges.request(&carried, counters, sink),
-            }
-        });
-        self.counters.unasked_replies += unasked;
+        let Segment { way, seen, macs, .. } = *segment;
+        if let Some(carries) = connections.segment(segment, &again, counters, sink) {
+            stream(carries, (way, macs, seen), again(), exchanges, counters, sink);
+        }
     }
 
     fn message(&mut self, packet: &Packet<'_>, message: &Message<'_>, sink: &mut dyn Sink) {
@@ -335,6 +363,31 @@ impl Flows {
     }
 }
 
+/// Follows what a segment carries.
+#[inline(never)]
+fn stream(
+    carries: Carries<'_>,
+    (way, macs, seen): (Way, Macs, Seen),
+    tcp: Tcp<'_>,
+    exchanges: &mut exchange::Exchanges,
+    counters: &mut Counters,
+    sink: &mut dyn Sink,
+) {
+    let (place, ends) = (way.key.place(), ends(way, macs));
+    carries.feed(&tcp, &mut |message| {
+        let carried = carried(&message, ends, place, seen, true);
+        match message.role {
+            Role::Reply => {
+                if !exchanges.reply(&carried, sink) {
+                    counters.unasked_replies += 1;
+                    say(&carried, unasked_reply(&message), sink);
+                }
+            }
+            _ => exchanges.request(&carried, counters, sink),
+        }
+    });
+}
+
 fn say(carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
     let exchange::Carried { place, ends, seen, .. } = *carried;
     sink.event(Event::Notice(Notice { place, nodes: Nodes::default(), ends, seen, what }));
@@ -377,9 +430,16 @@ fn carried<'a>(
 }
 
 /// Sender and receiver of a packet, the sender as the client.
-fn ends(way: Way, link: &Link) -> Ends {
-    let server_mac = link.destination.filter(|mac| !mac.is_group());
-    Ends { client: way.from(), server: way.to(), client_mac: link.source, server_mac }
+fn ends(way: Way, (source, destination): Macs) -> Ends {
+    let server_mac = destination.filter(|mac| !mac.is_group());
+    Ends { client: way.from(), server: way.to(), client_mac: source, server_mac }
+}
+
+/// The sender's address on the link, and the receiver's.
+type Macs = (Option<MacAddr>, Option<MacAddr>);
+
+const fn macs(packet: &Packet<'_>) -> Macs {
+    (packet.link.source, packet.link.destination)
 }
 
 fn place(packet: &Packet<'_>) -> Place {

@@ -8,6 +8,7 @@ use super::event::Direction;
 use super::gaps::Gaps;
 use super::marks::Marks;
 use crate::decode::Tcp;
+use crate::decode::tcp::Flags;
 use crate::time::Timestamp;
 
 /// A segment that comes this soon after a later one was reordered, not sent again; used where the handshake gave no round
@@ -87,23 +88,23 @@ pub(super) enum Sequel {
 
 impl Half {
     /// Takes a segment of this direction; `other` is the other one, and `round_trip` that of the handshake, where it was
-    /// seen.
-    #[inline]
+    /// seen. How it follows those before it is told where somebody `asks`.
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
     pub fn take(
         &mut self,
         tcp: &Tcp<'_>,
         at: Timestamp,
         other: &Self,
         round_trip: impl FnOnce() -> Option<Duration>,
+        asks: bool,
     ) -> Sequel {
-        let (next, again) = (self.end(), self.retransmissions());
+        let before = asks.then(|| (self.end(), self.retransmissions()));
         self.follow(tcp, at, other, round_trip);
-        if self.retransmissions() != again {
-            Sequel::Again
-        } else if self.end() != next {
-            Sequel::New
-        } else {
-            Sequel::Nothing
+        match before {
+            Some((_, again)) if self.retransmissions() != again => Sequel::Again,
+            Some((next, _)) if self.end() != next => Sequel::New,
+            _ => Sequel::Nothing,
         }
     }
 
@@ -164,7 +165,8 @@ impl Half {
         self.knows_acknowledged() && self.acknowledged == number
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
     fn follow(&mut self, tcp: &Tcp<'_>, at: Timestamp, other: &Self, round_trip: impl FnOnce() -> Option<Duration>) {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
@@ -185,7 +187,9 @@ impl Half {
                 self.advance(end, tcp.payload_len, at);
             }
             Some(next) if length == 0 => self.acknowledgement(tcp, next, at, other),
-            Some(next) if before(tcp.sequence, next) => self.again(tcp, (next, end), at, other, round_trip()),
+            Some(next) if before(tcp.sequence, next) => {
+                self.again((tcp.sequence, tcp.flags), (next, end), at, other, round_trip());
+            }
             Some(next) => {
                 if tcp.sequence != next {
                     self.trouble().gaps.open(next, tcp.sequence);
@@ -215,6 +219,7 @@ impl Half {
         self.knows_acknowledged() && !before(self.heard, number)
     }
 
+    #[inline]
     fn advance(&mut self, end: u32, bytes: usize, at: Timestamp) {
         (self.next, self.next_at) = (end, at);
         self.marks.set(KNOWS_NEXT, true);
@@ -225,6 +230,7 @@ impl Half {
     }
 
     /// A segment without data: a duplicate if it stands where the next byte would, says nothing new, and was not asked for.
+    #[inline]
     fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp, other: &Self) {
         if before(next, tcp.sequence) {
             // Something was sent that was not seen.
@@ -242,27 +248,27 @@ impl Half {
     #[inline(never)]
     fn again(
         &mut self,
-        tcp: &Tcp<'_>,
+        (sequence, flags): (u32, Flags),
         (next, end): (u32, u32),
         at: Timestamp,
         other: &Self,
         round_trip: Option<Duration>,
     ) {
-        let is_probe = tcp.sequence == next.wrapping_sub(1) && !tcp.flags.syn() && !tcp.flags.fin();
+        let is_probe = sequence == next.wrapping_sub(1) && !flags.syn() && !flags.fin();
         if self.keeps_alive() {
             return;
         }
         // SYN and FIN have numbers, but are no bytes (RFC 9293, 3.4).
-        let first = tcp.sequence.wrapping_add(u32::from(tcp.flags.syn()));
-        let last = end.wrapping_sub(u32::from(tcp.flags.fin()));
+        let first = sequence.wrapping_add(u32::from(flags.syn()));
+        let last = end.wrapping_sub(u32::from(flags.fin()));
         let until = |number: u32| if before(number, next) { number } else { next };
         let missing = self.fill(first, until(last));
-        let fills = self.fill(tcp.sequence, first) + missing + self.fill(last, until(end)) > 0;
+        let fills = self.fill(sequence, first) + missing + self.fill(last, until(end)) > 0;
         let fresh = if before(next, last) { last.wrapping_sub(next) } else { 0 };
         // One byte that asks whether a closed window is open again is repeated with what follows it.
         if !(is_probe && fresh > 0) {
             let soon = at - self.next_at < round_trip.map_or(REORDERING, |round_trip| round_trip.min(AGAIN));
-            if fills && soon && !other.has_acknowledged(end) && !other.wants(tcp.sequence, self.next_at, at) {
+            if fills && soon && !other.has_acknowledged(end) && !other.wants(sequence, self.next_at, at) {
                 self.trouble().out_of_order += 1;
             } else {
                 self.trouble().retransmissions += 1;
@@ -285,7 +291,6 @@ impl Half {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::tcp::Flags;
 
     /// Both directions of a connection whose handshake took 100 microseconds.
     #[derive(Default)]
@@ -315,13 +320,13 @@ mod tests {
     impl Pair {
         fn see(&mut self, micros: u64, flags: u8, (sequence, length): (u32, usize)) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, || Some(Duration::from_micros(100)));
+            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, || Some(Duration::from_micros(100)), false);
             self
         }
 
         fn hear(&mut self, micros: u64, acknowledgement: u32) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, || None);
+            self.other.take(&tcp(ACK, 1, acknowledgement, 0), at, &self.own, || None, false);
             self
         }
 

@@ -6,8 +6,7 @@
 
 use std::hash::Hash;
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use crate::time::Timestamp;
 
 /// Marks the end of a list; above all places. Two bits are left for the number of a list.
@@ -27,23 +26,9 @@ impl Slot {
     }
 }
 
-/// The hash of a key, for the table that gave it.
+/// The hash of a key, for the table that gave it. As many bits as the index has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hashed(u32);
-
-impl Hashed {
-    /// As the index wants it, which looks at both ends of 64 bits.
-    fn spread(self) -> u64 {
-        u64::from(self.0) << 32 | u64::from(self.0)
-    }
-}
-
-/// What the index holds of an entry: its hash, so that the index grows without looking at the entries.
-#[derive(Clone, Copy, Debug)]
-struct Indexed {
-    hash: Hashed,
-    at: u32,
-}
+pub struct Hashed(pub(super) u32);
 
 #[derive(Debug)]
 struct Entry<K, V> {
@@ -80,7 +65,7 @@ struct List {
 pub struct Table<K, V, const LISTS: usize> {
     // Keyed at random, so that nobody can choose addresses and ports that collide.
     hasher: ahash::RandomState,
-    index: HashTable<Indexed>,
+    index: Index,
     entries: Vec<Entry<K, V>>,
     free: Vec<u32>,
     lists: [List; LISTS],
@@ -94,7 +79,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         const { assert!(LISTS <= MAX_LISTS) };
         Self {
             hasher: ahash::RandomState::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             entries: Vec::new(),
             free: Vec::new(),
             lists: [List { head: NONE, tail: NONE }; LISTS],
@@ -103,13 +88,14 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     }
 
     /// Entries in the table.
-    pub fn len(&self) -> usize {
+    #[inline]
+    pub const fn len(&self) -> usize {
         self.index.len()
     }
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// Whether an entry must go before another can come.
@@ -132,8 +118,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// The entry of that key, whose hash is known.
     #[inline]
     pub fn find_hashed(&self, hash: Hashed, key: &K) -> Option<Slot> {
-        let is_it = |indexed: &Indexed| indexed.hash == hash && self.entries[indexed.at as usize].key == *key;
-        self.index.find(hash.spread(), is_it).map(|indexed| Slot(indexed.at))
+        self.index.find(hash, |at| self.entries[at as usize].key == *key).map(Slot)
     }
 
     /// The value in that place.
@@ -149,6 +134,13 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// The key of that place.
     pub fn key(&self, slot: Slot) -> K {
         self.entries[slot.0 as usize].key
+    }
+
+    /// The value in that place, to change it, and when it was put where it stands in its list.
+    #[inline]
+    pub fn stamped_mut(&mut self, slot: Slot) -> (&mut V, Timestamp) {
+        let entry = &mut self.entries[slot.0 as usize];
+        (&mut entry.value, entry.stamp)
     }
 
     /// When the entry was put where it stands in its list.
@@ -177,23 +169,25 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
             }
             None => self.push(key, V::default(), at),
         };
-        self.index.insert_unique(hash.spread(), Indexed { hash, at: slot }, |indexed| indexed.hash.spread());
+        self.index.insert(hash, slot);
         self.append(slot, list, at);
         Slot(slot)
     }
 
     #[inline]
     fn push(&mut self, key: K, value: V, stamp: Timestamp) -> u32 {
-        self.reserve_index();
         self.entries.push(Entry { key, value, stamp, previous_and_list: NONE, next: NONE });
         (self.entries.len() - 1) as u32
     }
 
     /// Takes an entry out. Its value stays readable until the place is given to another.
     pub fn remove(&mut self, slot: Slot) {
-        let hash = self.hash(&self.entries[slot.0 as usize].key);
-        if let Ok(entry) = self.index.find_entry(hash.spread(), |indexed| indexed.at == slot.0) {
-            entry.remove();
+        self.remove_hashed(self.hash(&self.key(slot)), slot);
+    }
+
+    /// The same of one whose hash is known.
+    pub fn remove_hashed(&mut self, hash: Hashed, slot: Slot) {
+        if self.index.remove(hash, slot.0) {
             self.unlink(slot.0);
             self.free.push(slot.0);
         }
@@ -221,12 +215,6 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         let slot = |at: u32| (at != NONE).then_some(Slot(at));
         let tail = self.lists.get(list).and_then(|list| slot(list.tail));
         std::iter::successors(tail, move |at| slot(self.entries[at.0 as usize].previous()))
-    }
-
-    /// Makes the index twice as large as one more entry needs. Removals leave marks in it that fill it up; below half it
-    /// is then cleaned where it is, above it would be allocated anew long after the table stopped growing.
-    fn reserve_index(&mut self) {
-        self.index.reserve(self.entries.len() + 2, |indexed| indexed.hash.spread());
     }
 
     fn append(&mut self, slot: u32, list: usize, at: Timestamp) {

@@ -9,9 +9,10 @@ use super::measuring::{self, About, Measuring};
 use super::segment::Sequel;
 use super::stream::Stream;
 use super::table::{Hashed, Slot, Table};
-use super::{Clock, Counters, FlowKey, Sink, Way};
+use super::{Clock, Counters, FlowKey, Macs, Sink, Way};
+use crate::decode::Tcp;
 use crate::decode::message::{self, Endpoint, Message};
-use crate::decode::{Link, Tcp};
+use crate::decode::tcp::Flags;
 use crate::time::Timestamp;
 
 /// The list of connections that are open.
@@ -29,6 +30,15 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 const STRAGGLERS: Duration = Duration::from_secs(10);
 /// An entry moves to the end of its list at most this often; the order is exact to that.
 const MOVE_EVERY: Duration = Duration::from_secs(1);
+
+/// A segment, between whom it goes, and when it was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'a> {
+    pub way: Way,
+    pub seen: Seen,
+    pub macs: Macs,
+    pub tcp: Tcp<'a>,
+}
 
 /// A segment's way into the stream that it belongs to.
 pub(super) struct Carries<'a> {
@@ -68,41 +78,70 @@ impl Connections {
     }
 
     /// A segment; says where its bytes go, if its protocol is read.
-    #[inline]
-    pub fn segment(
+    ///
+    /// What is in line here is lent the segment; what is not is given its numbers, or by `again` the same segment of TCP
+    /// once more: a segment that is lent to nobody else is never put into memory.
+    #[expect(clippy::inline_always, reason = "in line, a segment is not put into memory to be read from there")]
+    #[inline(always)]
+    pub fn segment<'a>(
         &mut self,
-        way: Way,
-        link: &Link,
-        seen: Seen,
-        tcp: &Tcp<'_>,
+        Segment { way, seen, macs, tcp }: &Segment<'_>,
+        again: impl Fn() -> Tcp<'a>,
         counters: &mut Counters,
         sink: &mut dyn Sink,
     ) -> Option<Carries<'_>> {
+        let (flags, sequence, seen) = (tcp.flags, tcp.sequence, *seen);
         let hash = self.table.hash(&way.key);
-        let slot = self.table.find_hashed(hash, &way.key);
-        let slot = slot.filter(|&slot| !self.is_replaced(slot, way, tcp, seen, sink));
+        let mut slot = self.table.find_hashed(hash, &way.key);
+        if let Some(known) = slot
+            && flags.syn()
+            && !flags.ack()
+            && self.replaces(known, way.from_low, sequence, seen.at, sink)
+        {
+            slot = None;
+        }
         let slot = match slot {
             Some(slot) => slot,
-            None => self.begin(hash, way, link, seen, tcp, counters, sink),
+            None => {
+                if self.table.is_full() {
+                    self.make_room(seen.at, counters, sink);
+                }
+                self.begin(hash, *way, *macs, seen, (flags, sequence), counters)
+            }
         };
-        let (from, sequel) = self.take(slot, way, link, seen, tcp);
-        if self.measuring.is_some() {
-            self.measure(slot, (from, sequel), tcp, seen, counters, sink);
+        let measures = self.measuring.is_some();
+        let (flow, stamp) = self.table.stamped_mut(slot);
+        let from = flow.side(way.from_low);
+        if from == Side::Server {
+            flow.set_server_mac(macs.0);
         }
-        self.advance(slot, from, tcp, seen, sink);
-        let flow = self.table.get_mut(slot);
-        flow.streams.as_deref_mut().map(|streams| Carries { streams, from, ends: (way.from(), way.to()) })
+        let sequel = flow.take(from, tcp, seen, measures);
+        let goes_on = flow.goes_on(flags, seen);
+        let has_streams = flow.streams.is_some();
+        if stamp + MOVE_EVERY < seen.at {
+            self.table.move_to(slot, self.table.list(slot), seen.at);
+        }
+        if measures {
+            self.measure(slot, (from, sequel), again(), seen, counters, sink);
+        }
+        if !goes_on {
+            self.advance(slot, from, flags, seen, sink);
+        }
+        if has_streams { self.carries(slot, from, *way) } else { None }
     }
 
-    /// Whether a SYN opens another connection between the ports of one that is known; then that one ends here.
-    #[inline]
-    fn is_replaced(&mut self, slot: Slot, way: Way, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
-        tcp.flags.syn() && !tcp.flags.ack() && self.replaces(slot, way, tcp, seen, sink)
+    #[inline(never)]
+    fn carries(&mut self, slot: Slot, from: Side, way: Way) -> Option<Carries<'_>> {
+        let streams = self.table.get_mut(slot).streams.as_deref_mut()?;
+        Some(Carries { streams, from, ends: (way.from(), way.to()) })
     }
 
-    fn replaces(&mut self, slot: Slot, way: Way, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) -> bool {
+    /// Whether a SYN of that number opens another connection between the ports of one that is known; then that one ends
+    /// here.
+    #[inline(never)]
+    fn replaces(&mut self, slot: Slot, from_low: bool, number: u32, at: Timestamp, sink: &mut dyn Sink) -> bool {
         let flow = self.table.get(slot);
-        if flow.initial() == Some(tcp.sequence) && flow.side(way) == Side::Client && flow.phase != Phase::Done {
+        if flow.initial() == Some(number) && flow.side(from_low) == Side::Client && flow.phase != Phase::Done {
             return false;
         }
         if flow.phase != Phase::Done && self.table.list(slot) != GIVEN_UP {
@@ -110,37 +149,32 @@ impl Connections {
                 Phase::SynSent | Phase::SynReceived => unfinished(flow.phase, Missing::TimedOut),
                 _ => Stage::StillOpen(Remaining::Replaced),
             };
-            self.say(slot, stage, seen.at, sink);
+            self.say(slot, stage, at, sink);
         }
-        self.forget(slot, seen.at, sink);
+        self.forget(slot, at, sink);
         true
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of the first segment")]
     #[inline(never)]
     fn begin(
         &mut self,
         hash: Hashed,
         way: Way,
-        link: &Link,
+        macs: Macs,
         seen: Seen,
-        tcp: &Tcp<'_>,
+        (flags, sequence): (Flags, u32),
         counters: &mut Counters,
-        sink: &mut dyn Sink,
     ) -> Slot {
-        if self.table.is_full() {
-            self.make_room(seen.at, counters, sink);
-        }
-        let (syn, ack) = (tcp.flags.syn(), tcp.flags.ack());
+        let (syn, ack) = (flags.syn(), flags.ack());
         let from_server = if syn { ack } else { serves(way.from(), way.to()) };
-        let ends = super::ends(way, link);
+        let ends = super::ends(way, macs);
         let ends = if from_server { turned(ends) } else { ends };
         let phase = if syn { Phase::SynSent } else { Phase::Open };
         let client_is_low = way.key.is_to_itself() || way.from_low != from_server;
         let streams = self.open_streams(ends, counters);
         let slot = self.table.insert_hashed(hash, way.key, if syn { OPENING } else { LIVE }, seen.at);
         let flow = self.table.get_mut(slot);
-        flow.begin(phase, seen, &ends, client_is_low, (syn && !ack).then_some(tcp.sequence));
+        flow.begin(phase, seen, &ends, client_is_low, (syn && !ack).then_some(sequence));
         flow.streams = streams;
         slot
     }
@@ -155,29 +189,13 @@ impl Connections {
         Some(Box::new(Streams { protocol, client: Stream::default(), server: Stream::default() }))
     }
 
-    /// Counts the segment on its side.
-    #[inline]
-    fn take(&mut self, slot: Slot, way: Way, link: &Link, seen: Seen, tcp: &Tcp<'_>) -> (Side, Sequel) {
-        let flow = self.table.get_mut(slot);
-        let from = flow.side(way);
-        if from == Side::Server {
-            flow.set_server_mac(link.source);
-        }
-        let sequel = flow.take(from, tcp, seen);
-        if self.table.stamp(slot) + MOVE_EVERY < seen.at {
-            let list = self.table.list(slot);
-            self.table.move_to(slot, list, seen.at);
-        }
-        (from, sequel)
-    }
-
     /// Measures by the segment. Never in line: a log without measurements is not to be slowed down by code it does not run.
     #[inline(never)]
     fn measure(
         &mut self,
         slot: Slot,
         (from, sequel): (Side, Sequel),
-        tcp: &Tcp<'_>,
+        tcp: Tcp<'_>,
         seen: Seen,
         counters: &mut Counters,
         sink: &mut dyn Sink,
@@ -188,16 +206,17 @@ impl Connections {
             Side::Client => &flow.server,
             Side::Server => &flow.client,
         };
-        let segment = measuring::Segment { tcp, from, seen, sequel, other };
+        let segment = measuring::Segment { tcp: &tcp, from, seen, sequel, other };
         measuring.segment(&about(&self.table, slot), segment, counters, sink);
     }
 
     /// Follows what the segment does to the connection.
-    fn advance(&mut self, slot: Slot, from: Side, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) {
+    #[inline(never)]
+    fn advance(&mut self, slot: Slot, from: Side, flags: Flags, seen: Seen, sink: &mut dyn Sink) {
         let flow = self.table.get_mut(slot);
         match flow.phase {
             Phase::Done => {}
-            _ if tcp.flags.rst() => {
+            _ if flags.rst() => {
                 let stage = reset_stage(flow, from);
                 self.end(slot, stage, seen.at, sink);
             }
@@ -207,13 +226,13 @@ impl Connections {
                 }
                 self.close_if_done(slot, seen.at, sink);
             }
-            Phase::SynSent | Phase::SynReceived => self.shake_hands(slot, from, tcp, seen, sink),
+            Phase::SynSent | Phase::SynReceived => self.shake_hands(slot, from, flags, seen, sink),
         }
     }
 
-    fn shake_hands(&mut self, slot: Slot, from: Side, tcp: &Tcp<'_>, seen: Seen, sink: &mut dyn Sink) {
+    fn shake_hands(&mut self, slot: Slot, from: Side, flags: Flags, seen: Seen, sink: &mut dyn Sink) {
         let flow = self.table.get_mut(slot);
-        match (from, tcp.flags.syn(), tcp.flags.ack()) {
+        match (from, flags.syn(), flags.ack()) {
             (Side::Client, true, _) => {
                 flow.set_shaken(Step::Syn, Some(seen));
                 self.table.move_to(slot, OPENING, seen.at);

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::{FileSource, MAX_TAPS, taps};
 use crate::capture::write::Interface;
-use crate::capture::{Drops, Error, Next, Source, Tap, TapId};
+use crate::capture::{Drops, Error, Frame, Next, Source, Tap, TapId};
 use crate::time::Timestamp;
 
 /// Capture files read together: always the packet that is earliest of those that come next in each file.
@@ -86,6 +86,14 @@ impl Merged {
             }
         } else {
             self.read_heads();
+        }
+    }
+
+    /// Lends packets of the only file, as [`FileSource::each_buffered`] does; of several files none.
+    #[inline]
+    pub fn each_buffered(&mut self, take: impl FnMut(&Frame<'_>) -> bool) {
+        if let [file] = self.files.as_mut_slice() {
+            file.each_buffered(take);
         }
     }
 

@@ -70,6 +70,17 @@ enum Format {
     Pcapng(Pcapng),
 }
 
+impl Format {
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    fn usual(&mut self, bytes: &[u8]) -> Option<Usual> {
+        match self {
+            Self::Pcap(format) => format.usual(bytes),
+            Self::Pcapng(format) => format.usual(bytes),
+        }
+    }
+}
+
 /// What a format reader found next.
 enum Item {
     Packet(Record),
@@ -90,6 +101,18 @@ struct Record {
     tap: TapId,
     /// Where the bytes are, for [`Buffer::lent`].
     lent: Range<usize>,
+}
+
+/// A packet that lies whole in the bytes that were read, as a format reader finds it there.
+struct Usual {
+    at: Timestamp,
+    wire_len: u32,
+    link: LinkType,
+    tap: TapId,
+    /// Where its bytes are, from the beginning of its record on.
+    data: Range<usize>,
+    /// How long the record is.
+    length: usize,
 }
 
 /// Why a format reader stopped. [`FileSource`] adds the name and the place.
@@ -232,13 +255,29 @@ impl FileSource {
         if self.head.is_some() || self.done {
             return None;
         }
-        let record = match &mut self.format {
-            Format::Pcap(format) => format.quick(&mut self.buffer)?,
-            Format::Pcapng(format) => format.quick(&mut self.buffer)?,
-        };
-        self.packets += 1;
-        self.last = record.at;
-        Some(Record { number: self.packets, ..record })
+        let Usual { at, wire_len, link, tap, data, length } = self.format.usual(self.buffer.available())?;
+        self.buffer.set_mark();
+        let lent = self.buffer.consume(length, data);
+        (self.packets, self.last) = (self.packets + 1, at);
+        Some(Record { number: self.packets, at, wire_len, link, tap, lent })
+    }
+
+    /// Lends packets that lie whole in the buffer, in their order, until `take` does not want one. That one, or one that is
+    /// not as nearly all are, is what [`Source::next`] gives next.
+    #[inline]
+    pub fn each_buffered(&mut self, mut take: impl FnMut(&Frame<'_>) -> bool) {
+        let Self { buffer, format, packets, last, head: None, done: false, .. } = self else { return };
+        let bytes = buffer.available();
+        let mut from = 0;
+        while let Some(rest) = bytes.get(from..) {
+            let Some(Usual { at, wire_len, link, tap, data, length }) = format.usual(rest) else { break };
+            let bytes = rest.get(data).unwrap_or_default();
+            if !take(&Frame { number: *packets + 1, at, wire_len, bytes, link, tap }) {
+                break;
+            }
+            (*packets, *last, from) = (*packets + 1, at, from + length);
+        }
+        buffer.consume(from, 0..0);
     }
 
     fn read_item(&mut self) -> Result<Item, Error> {

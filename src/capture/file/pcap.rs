@@ -5,13 +5,15 @@
 use super::buffer::Buffer;
 use super::bytes::Endian;
 use super::taps::{Notes, Taps};
-use super::{Fault, Item, MAX_PACKET, Record};
+use super::{Fault, Item, MAX_PACKET, Record, Usual};
 use crate::capture::error::Flaw;
 use crate::capture::{LinkType, Tap, TapId};
 use crate::time::Timestamp;
 
 /// The length of the file's header in bytes.
 const HEADER: usize = 24;
+/// The length of a record's header in bytes, but for Kuznetzov's.
+const RECORD: usize = 16;
 
 /// What the magic number says besides the byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(super) struct Pcap {
     link: LinkType,
     tap: TapId,
     header_read: bool,
+    /// The records that come now have the header that nearly all have.
+    is_usual: bool,
 }
 
 impl Pcap {
@@ -51,34 +55,33 @@ impl Pcap {
         Self {
             endian,
             lengths: Lengths::CapturedFirst,
-            record_header: if variant == Variant::Modified { 24 } else { 16 },
+            record_header: if variant == Variant::Modified { 24 } else { RECORD },
             nanos_per_unit: if variant == Variant::Nano { 1 } else { 1000 },
             link: LinkType::ETHERNET,
             tap: TapId(0),
             header_read: false,
+            is_usual: false,
         }
     }
 
-    /// The next record, where all of it is in the buffer already and its header is as nearly all are. `None` says nothing:
-    /// then [`Pcap::next`] is to be asked.
+    /// The record that `bytes` begin with, where all of it is there and its header is as nearly all are. `None` says
+    /// nothing: then [`Pcap::next`] is to be asked.
     #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
     #[inline(always)]
-    pub(super) fn quick(&self, buffer: &mut Buffer) -> Option<Record> {
-        if !self.header_read || self.lengths != Lengths::CapturedFirst {
+    pub(super) fn usual(&self, bytes: &[u8]) -> Option<Usual> {
+        if !self.is_usual {
             return None;
         }
-        let bytes = buffer.available();
-        let header = bytes.first_chunk::<16>()?;
+        let header = bytes.first_chunk::<RECORD>()?;
         let word = |at: usize| self.endian.u32(header, at);
         let (captured, wire_len) = (word(8), word(12));
-        let length = self.record_header + captured as usize;
+        let length = RECORD + captured as usize;
         if captured > MAX_PACKET || bytes.len() < length {
             return None;
         }
         let at = Timestamp::from_parts(u64::from(word(0)), u64::from(word(4)) * self.nanos_per_unit);
-        buffer.set_mark();
-        let lent = buffer.consume(length, self.record_header..length);
-        Some(Record { number: 0, at, wire_len: wire_len.max(captured), link: self.link, tap: self.tap, lent })
+        let wire_len = wire_len.max(captured);
+        Some(Usual { at, wire_len, link: self.link, tap: self.tap, data: RECORD..length, length })
     }
 
     pub(super) fn next(&mut self, buffer: &mut Buffer, taps: &mut Taps) -> Result<Item, Fault> {
@@ -137,6 +140,7 @@ impl Pcap {
         let tap = Tap { interface: String::new(), network: None, namespace: None, link: self.link, aside: None };
         self.tap = taps.add(tap, snap_len, Notes::default());
         self.header_read = true;
+        self.is_usual = self.lengths == Lengths::CapturedFirst && self.record_header == RECORD;
         Ok(())
     }
 }

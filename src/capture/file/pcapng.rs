@@ -7,7 +7,7 @@ use super::bytes::Endian;
 use super::clock::Clock;
 use super::options::{self, Comment, Items, TapComment};
 use super::taps::{Interface, Notes, Taps};
-use super::{Fault, Item, MAX_BLOCK, MAX_PACKET, Record, names};
+use super::{Fault, Item, MAX_BLOCK, MAX_PACKET, Record, Usual, names};
 use crate::capture::error::Flaw;
 use crate::capture::{Aside, Drops, LinkType, Tap, TapId};
 use crate::time::Timestamp;
@@ -80,24 +80,25 @@ impl Pcapng {
         Self { endian, interfaces: Vec::new(), described: 0, beyond: None, last }
     }
 
-    /// The next packet, where it is an enhanced packet block that lies whole in the buffer with nothing amiss. `None` says
-    /// nothing: then [`Pcapng::next`] is to be asked.
-    #[inline]
-    pub(super) fn quick(&mut self, buffer: &mut Buffer) -> Option<Record> {
-        let bytes = buffer.available();
+    /// The packet that `bytes` begin with, where that is an enhanced packet block that is whole with nothing amiss. `None`
+    /// says nothing: then [`Pcapng::next`] is to be asked.
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    pub(super) fn usual(&mut self, bytes: &[u8]) -> Option<Usual> {
         let (kind, claimed) = (self.endian.u32(bytes, 0), self.endian.u32(bytes, 4));
         if kind != ENHANCED || claimed > MAX_BLOCK || claimed < fixed_part(ENHANCED) {
             return None;
         }
-        let whole = (claimed as usize).next_multiple_of(4);
-        let (block, trailer) = bytes.get(..whole)?.split_last_chunk::<TRAILER>()?;
+        let length = (claimed as usize).next_multiple_of(4);
+        let (block, trailer) = bytes.get(..length)?.split_last_chunk::<TRAILER>()?;
         if self.endian.u32(trailer, 0) != claimed {
             return None;
         }
         let found = self.enhanced(Block { bytes: block, endian: self.endian }, self.endian.u32(block, 8)).ok()?;
-        buffer.set_mark();
-        self.last = found.at;
-        Some(found.record(buffer, whole))
+        let Found { link, tap, at, wire_len, captured, data } = found;
+        self.last = at;
+        let data = data..data + captured as usize;
+        Some(Usual { at, wire_len: wire_len.max(captured), link, tap, data, length })
     }
 
     pub(super) fn next(&mut self, buffer: &mut Buffer, taps: &mut Taps) -> Result<Item, Fault> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-use crate::capture::{LinkType, NameBlock, Tap, TapId};
-use crate::decode::{Packet, message};
+use crate::capture::{Frame, LinkType, NameBlock, Tap, TapId};
+use crate::decode::{self, Packet, message};
 use crate::time::Timestamp;
 use crate::track::{Limits, Sink, Tracker, message_line};
 
@@ -115,19 +115,40 @@ impl Following {
         to.meet(at, spot);
         match packet {
             Some(packet) if spot.tap.aside.is_some() => self.asides.observe(packet, to),
-            Some(packet) => {
-                let message = message::read(packet);
-                if self.wants_packets {
-                    to.event(message_line(packet, message.as_ref(), &mut self.words));
-                    if to.is_over() {
-                        return;
-                    }
-                }
-                self.tracker.observe_message(packet, message.as_ref(), to);
-            }
+            Some(packet) => self.whole(packet, to),
             None if spot.tap.aside.is_some() => {}
             None => to.undecoded(spot.link),
         }
+    }
+
+    /// Follows a frame that can be decoded, of a tap that is met and is there for what is seen at it.
+    #[inline]
+    pub fn frame<T: Telling>(&mut self, frame: &Frame<'_>, to: &mut T) {
+        self.latest = frame.at;
+        if !self.wants_packets
+            && self.tracker.takes_segments()
+            && let Some(segment) = decode::segment_of(frame)
+        {
+            // It has no message: its bytes may, together with others.
+            return self.tracker.observe_segment(frame, segment, to);
+        }
+        self.other(frame, to);
+    }
+
+    #[inline(never)]
+    fn other<T: Telling>(&mut self, frame: &Frame<'_>, to: &mut T) {
+        self.whole(&decode::decode(frame), to);
+    }
+
+    fn whole<T: Telling>(&mut self, packet: &Packet<'_>, to: &mut T) {
+        let message = message::read(packet);
+        if self.wants_packets {
+            to.event(message_line(packet, message.as_ref(), &mut self.words));
+            if to.is_over() {
+                return;
+            }
+        }
+        self.tracker.observe_message(packet, message.as_ref(), to);
     }
 
     /// A packet was left out, which still says how late it is.

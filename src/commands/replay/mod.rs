@@ -113,6 +113,7 @@ pub(super) fn run(arguments: &cli::Replay, measuring: Option<Measuring>, mut str
             stop: &stop,
             left: arguments.output.count.unwrap_or(u64::MAX),
             packets: 0,
+            shown: 0,
         };
         match story.tell(&mut merged, threads) {
             Ending::Told(whole) => return if whole && opened { ExitCode::SUCCESS } else { ExitCode::FAILURE },

@@ -32,6 +32,8 @@ pub(super) struct Story<'a> {
     pub left: u64,
     /// How many were read.
     pub packets: u64,
+    /// How many were, when the bar last moved.
+    pub shown: u64,
 }
 
 /// How a telling ended.
@@ -61,6 +63,7 @@ impl Story<'_> {
     pub(super) fn read(&mut self, files: &mut Merged) -> Option<bool> {
         let mut whole = true;
         while self.left > 0 && self.goes_on() {
+            self.read_buffered(files);
             self.rewriting.iter_mut().for_each(|rewriting| rewriting.look_ahead(files));
             match files.next() {
                 Ok(Next::Frame(frame, tap)) if tap.aside.is_some() => {
@@ -92,12 +95,32 @@ impl Story<'_> {
                 Ok(Next::Idle(at)) => self.idle(at),
                 Ok(Next::End) | Err(_) => break,
             }
-            if self.packets.is_multiple_of(BAR_EVERY) {
+            if self.packets - self.shown >= BAR_EVERY {
+                self.shown = self.packets;
                 self.teller.position(files.position());
             }
         }
         self.following.finish(&mut self.teller);
         Some(whole)
+    }
+
+    /// Follows packets that were read already, for as long as all that has to be done with them is that. Whether anybody
+    /// wants more is asked of so many at once.
+    #[inline(never)]
+    fn read_buffered(&mut self, files: &mut Merged) {
+        let Self { teller, following, filter: None, rewriting: None, tells: true, left, packets, .. } = self else {
+            return;
+        };
+        let Some((tap, link)) = teller.settled() else { return };
+        let until = teller.next_name();
+        files.each_buffered(|frame| {
+            if frame.tap != tap || frame.link != link || frame.at >= until || *left == 0 {
+                return false;
+            }
+            (*packets, *left) = (*packets + 1, *left - 1);
+            following.frame(frame, teller);
+            true
+        });
     }
 
     /// Whether anybody wants more of it. Who writes a file wants it whole, though nobody reads the log any more.

@@ -13,6 +13,7 @@ use super::super::undecoded::Undecoded;
 use super::following::{Spot, Telling};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{Error, LinkType, NameBlock, TapId};
+use crate::decode;
 use crate::docker::Snapshot;
 use crate::filter::FrameFilter;
 use crate::join::{HOLD, Joiner};
@@ -34,6 +35,8 @@ pub(super) struct Teller<'a> {
     read: Option<TapId>,
     /// The tap of the latest packet, whose description the namer has.
     known: Option<TapId>,
+    /// That tap and what its packets begin with, where they are told like any other.
+    settled: Option<(TapId, LinkType)>,
     /// What the files are called, in their order.
     files: Vec<String>,
     bar: Option<&'a ProgressBar>,
@@ -54,7 +57,7 @@ impl<'a> Teller<'a> {
         let log = Log { output, joiner: None, facts };
         let Wanted { given, copies, files, .. } = wanted;
         let (undecoded, errors) = (Undecoded::default(), Vec::new());
-        Self { log, undecoded, errors, messages, given, copies, read: None, known: None, files, bar }
+        Self { log, undecoded, errors, messages, given, copies, read: None, known: None, settled: None, files, bar }
     }
 
     /// Names that the user gave hold from the first packet of a file on, be it left out or not.
@@ -64,6 +67,17 @@ impl<'a> Teller<'a> {
             self.read = Some(tap);
             self.log.facts.give(&self.given, tap, &mut self.log.output.namer);
         }
+    }
+
+    /// The tap of the latest packet and what that began with, where nothing more has to be asked of the next that has both:
+    /// it can be decoded, is there for itself, may not have been seen by another tap, and is told when its turn comes.
+    pub fn settled(&self) -> Option<(TapId, LinkType)> {
+        self.settled.filter(|_| self.log.joiner.is_none() && self.log.output.pacer.is_none())
+    }
+
+    /// When somebody is called otherwise.
+    pub const fn next_name(&self) -> Timestamp {
+        self.log.facts.next()
     }
 
     /// Learns what a block tells. The Directory in it, if any.
@@ -124,6 +138,8 @@ impl Telling for Teller<'_> {
             }
             self.known = Some(spot.id);
         }
+        let is_plain = spot.tap.aside.is_none() && decode::supports(spot.link);
+        self.settled = is_plain.then_some((spot.id, spot.link));
     }
 
     fn undecoded(&mut self, link: LinkType) {
