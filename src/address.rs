@@ -1,9 +1,9 @@
 //! Addresses of the link layer. Those of the network layer are the standard library's.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 
-use crate::digits;
+use crate::digits::{self, Append};
 
 /// An address as text, the same as its `Display` gives.
 pub fn text(address: IpAddr) -> String {
@@ -14,7 +14,7 @@ pub fn text(address: IpAddr) -> String {
 
 /// Appends an address as its `Display` has it; for IPv4 without the formatting machinery, since lines of the log are
 /// mostly addresses.
-pub fn push(out: &mut String, address: IpAddr) {
+pub fn push(out: &mut (impl Append + ?Sized), address: IpAddr) {
     let v4 = match address {
         IpAddr::V4(v4) => v4,
         IpAddr::V6(v6) => {
@@ -25,7 +25,7 @@ pub fn push(out: &mut String, address: IpAddr) {
     };
     for (place, octet) in v4.octets().into_iter().enumerate() {
         if place > 0 {
-            out.push('.');
+            out.append(".");
         }
         digits::push(out, octet);
     }
@@ -61,8 +61,8 @@ impl MacAddr {
 
 impl MacAddr {
     /// Appends it as its `Display` has it.
-    pub fn push(self, out: &mut String) {
-        out.push_str(std::str::from_utf8(&self.digits()).unwrap_or_default());
+    pub fn push(self, out: &mut (impl Append + ?Sized)) {
+        out.append(std::str::from_utf8(&self.digits()).unwrap_or_default());
     }
 
     fn digits(self) -> [u8; 17] {

@@ -1,12 +1,13 @@
 //! A packet in words, for the log of single packets. Nothing is put into words that nobody prints.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 
 use super::message::{Message, Subject};
 use super::tcp::TcpOption;
 use super::{Icmp, Ip, Network, Packet, Tcp, Transport, arp, dns, icmp, ip, link, message};
-use crate::{address, digits};
+use crate::address;
+use crate::digits::{self, Append};
 
 /// The kind of a packet: `arp`, `ping`, `dns`, `tcp`, …
 pub fn kind(packet: &Packet<'_>) -> &'static str {
@@ -29,12 +30,12 @@ pub(crate) fn kind_with(packet: &Packet<'_>, message: Option<&Message<'_>>) -> &
 }
 
 /// Writes what the packet says.
-pub fn describe(packet: &Packet<'_>, out: &mut String) -> fmt::Result {
+pub fn describe(packet: &Packet<'_>, out: &mut impl Append) -> fmt::Result {
     describe_with(packet, message::read(packet).as_ref(), out)
 }
 
 /// The same of a packet whose message was read.
-pub(crate) fn describe_with(packet: &Packet<'_>, message: Option<&Message<'_>>, out: &mut String) -> fmt::Result {
+pub(crate) fn describe_with(packet: &Packet<'_>, message: Option<&Message<'_>>, out: &mut impl Append) -> fmt::Result {
     match (message.map(|message| message.subject), &packet.network) {
         (Some(Subject::Dns(message)), _) => dns_message(&message, out)?,
         (_, Network::Arp(arp)) => arp_packet(arp, out)?,
@@ -50,18 +51,18 @@ pub(crate) fn describe_with(packet: &Packet<'_>, message: Option<&Message<'_>>, 
     packet.stop.map_or(Ok(()), |stop| write!(out, " [{stop}]"))
 }
 
-fn arp_packet(arp: &arp::Arp, out: &mut String) -> fmt::Result {
+fn arp_packet(arp: &arp::Arp, out: &mut impl Append) -> fmt::Result {
     match arp.operation {
         arp::REQUEST if arp.sender == arp.target => write!(out, "announces {} is at {}", arp.sender, arp.sender_mac),
         arp::REQUEST => {
-            out.push_str("who has ");
+            out.append("who has ");
             address::push(out, arp.target.into());
-            out.push('?');
+            out.append("?");
             Ok(())
         }
         arp::REPLY => {
             address::push(out, arp.sender.into());
-            out.push_str(" is at ");
+            out.append(" is at ");
             arp.sender_mac.push(out);
             Ok(())
         }
@@ -69,12 +70,12 @@ fn arp_packet(arp: &arp::Arp, out: &mut String) -> fmt::Result {
     }
 }
 
-fn ip_packet(ip: &Ip<'_>, out: &mut String) -> fmt::Result {
+fn ip_packet(ip: &Ip<'_>, out: &mut impl Append) -> fmt::Result {
     match &ip.transport {
         Transport::Tcp(tcp) => segment(tcp, out)?,
         Transport::Udp(udp) => {
             digits::push(out, udp.payload_len);
-            out.push_str(" bytes");
+            out.append(" bytes");
         }
         Transport::Icmp(icmp) => icmp_message(ip, icmp, out)?,
         Transport::Fragment | Transport::Other => match ip::protocol_name(ip.protocol) {
@@ -89,41 +90,41 @@ fn ip_packet(ip: &Ip<'_>, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn segment(tcp: &Tcp<'_>, out: &mut String) -> fmt::Result {
-    out.push('[');
+fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
+    out.append("[");
     match tcp.flags.0 {
         // Nearly all segments have these.
-        0x02 => out.push('S'),
-        0x10 => out.push('.'),
-        0x11 => out.push_str("F."),
-        0x12 => out.push_str("S."),
-        0x18 => out.push_str("P."),
+        0x02 => out.append("S"),
+        0x10 => out.append("."),
+        0x11 => out.append("F."),
+        0x12 => out.append("S."),
+        0x18 => out.append("P."),
         _ => write!(out, "{}", tcp.flags)?,
     }
-    out.push_str("] seq ");
+    out.append("] seq ");
     digits::push(out, tcp.sequence);
     if tcp.flags.ack() {
-        out.push_str(" ack ");
+        out.append(" ack ");
         digits::push(out, tcp.acknowledgement);
     }
-    out.push_str(" win ");
+    out.append(" win ");
     digits::push(out, tcp.window);
-    out.push_str(", ");
+    out.append(", ");
     digits::push(out, tcp.payload_len);
-    out.push_str(" bytes");
+    out.append(" bytes");
     for option in tcp.options() {
         match option {
             TcpOption::MaximumSegmentSize(size) => {
-                out.push_str(", mss ");
+                out.append(", mss ");
                 digits::push(out, size);
             }
             TcpOption::WindowScale(shift) => {
-                out.push_str(", wscale ");
+                out.append(", wscale ");
                 digits::push(out, shift);
             }
-            TcpOption::SackPermitted => out.push_str(", sackOK"),
+            TcpOption::SackPermitted => out.append(", sackOK"),
             TcpOption::Sack(blocks) => {
-                out.push_str(", sack ");
+                out.append(", sack ");
                 digits::push(out, blocks.len() / 8);
             }
             // Timestamps are on nearly every segment: tcpdump's readers know, others only lose the line's end to them.
@@ -133,14 +134,14 @@ fn segment(tcp: &Tcp<'_>, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut String) -> fmt::Result {
+fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut impl Append) -> fmt::Result {
     match icmp.body {
         icmp::Body::Echo(echo) => {
-            out.push_str(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
+            out.append(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
             digits::push(out, echo.sequence);
-            out.push_str(", ");
+            out.append(", ");
             digits::push(out, echo.data_len);
-            out.push_str(" bytes, ttl ");
+            out.append(" bytes, ttl ");
             digits::push(out, ip.hop_limit);
             Ok(())
         }
@@ -158,8 +159,8 @@ fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut String) -> fmt::Result {
 }
 
 /// Writes what an ICMP error says and about which packet.
-pub fn icmp_error(error: &icmp::Error<'_>, out: &mut String) -> fmt::Result {
-    out.push_str(error.reason.words());
+pub fn icmp_error(error: &icmp::Error<'_>, out: &mut impl Append) -> fmt::Result {
+    out.append(error.reason.words());
     if let Some(mtu) = error.mtu {
         write!(out, ", mtu {mtu}")?;
     }
@@ -174,23 +175,23 @@ pub fn icmp_error(error: &icmp::Error<'_>, out: &mut String) -> fmt::Result {
 }
 
 /// Writes a DNS message: its question, and its answers where it is a response.
-pub fn dns_message(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
+pub fn dns_message(message: &dns::Message<'_>, out: &mut impl Append) -> fmt::Result {
     let mut any = false;
     for question in message.questions().take(4) {
         if any {
-            out.push_str(", ");
+            out.append(", ");
         }
         question.kind.write_text(out)?;
-        out.push(' ');
+        out.append(" ");
         question.name.write_text(out)?;
         any = true;
     }
     if !message.is_response() {
-        out.push_str(if any { "?" } else { "no question" });
+        out.append(if any { "?" } else { "no question" });
         return Ok(());
     }
     if any {
-        out.push_str(" → ");
+        out.append(" → ");
     }
     answers(message, out)
 }
@@ -199,7 +200,7 @@ pub fn dns_message(message: &dns::Message<'_>, out: &mut String) -> fmt::Result 
 const ANSWERS_SHOWN: usize = 4;
 
 /// Writes what a response says: its records, `no address`, or its failure.
-pub fn answers(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
+pub fn answers(message: &dns::Message<'_>, out: &mut impl Append) -> fmt::Result {
     let asked = message.question().map(|question| question.kind);
     let rcode = message.rcode();
     if rcode != dns::Rcode::NOERROR {
@@ -212,11 +213,11 @@ pub fn answers(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
             continue;
         }
         if shown > 1 {
-            out.push_str(", ");
+            out.append(", ");
         }
         if Some(record.kind) != asked {
             record.kind.write_text(out)?;
-            out.push(' ');
+            out.append(" ");
         }
         match record.address() {
             Some(address) => address::push(out, address),
@@ -227,12 +228,12 @@ pub fn answers(message: &dns::Message<'_>, out: &mut String) -> fmt::Result {
         write!(out, " and {} more", shown - ANSWERS_SHOWN)?;
     }
     match (shown, asked) {
-        (0, Some(dns::RecordType::A | dns::RecordType::AAAA)) => out.push_str("no address"),
-        (0, _) => out.push_str("no record"),
+        (0, Some(dns::RecordType::A | dns::RecordType::AAAA)) => out.append("no address"),
+        (0, _) => out.append("no record"),
         _ => {}
     }
     if message.is_truncated() {
-        out.push_str(" (cut, ask by TCP)");
+        out.append(" (cut, ask by TCP)");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
-use crate::digits;
+use crate::digits::{self, Append};
 use crate::hostile::{is_plain, plain_prefix};
 use crate::time::Timestamp;
 
@@ -138,13 +138,14 @@ impl Clock {
     }
 
     /// Appends `HH:MM:SS.` and six digits, or three where `short`.
-    pub fn write(&mut self, at: Timestamp, short: bool, out: &mut String) {
+    #[inline]
+    pub fn write(&mut self, at: Timestamp, short: bool, out: &mut impl Append) {
         let second = at.as_nanos() / 1_000_000_000;
         if second != self.second || self.text.is_empty() {
             self.second = second;
             self.text = self.hours(second);
         }
-        out.push_str(&self.text);
+        out.append(&self.text);
         let micros = (at.as_nanos() % 1_000_000_000 / 1000) as u32;
         if short { digits::push_last(out, micros / 1000, 3) } else { digits::push_last(out, micros, 6) }
     }

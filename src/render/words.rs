@@ -113,7 +113,7 @@ impl Words<'_> {
     }
 
     /// Some words and a number behind them.
-    fn number(&mut self, before: &str, number: impl itoa::Integer) {
+    fn number(&mut self, before: &str, number: impl TryInto<u64>) {
         self.out.push_str(before);
         digits::push(self.out, number);
     }
