@@ -49,6 +49,39 @@ impl Text {
         self.0.clear();
     }
 
+    /// Takes away the blanks that it ends with.
+    #[inline]
+    pub fn trim_end(&mut self) {
+        if self.0.last().is_some_and(|last| !last.is_ascii_graphic()) {
+            let len = String::from_utf8_lossy(&self.0).trim_end().len();
+            self.0.truncate(len);
+        }
+    }
+
+    /// Appends other text.
+    pub fn append_text(&mut self, text: &Self) {
+        self.0.extend_from_slice(&text.0);
+    }
+
+    /// Appends blanks.
+    #[inline]
+    pub fn append_blanks(&mut self, count: usize) {
+        const MANY: usize = 64;
+        let len = self.0.len() + count;
+        // Many, of which some are taken away again: to write as many as there are takes longer.
+        self.0.extend_from_slice(&[b' '; MANY]);
+        if count > MANY {
+            self.0.resize(len, b' ');
+        }
+        self.0.truncate(len);
+    }
+
+    /// Appends an ASCII word in capitals.
+    #[inline]
+    pub fn append_upper(&mut self, word: &str) {
+        self.0.extend(word.bytes().map(|byte| byte.to_ascii_uppercase()));
+    }
+
     /// What stands from there on, taken away.
     pub fn split_off(&mut self, from: usize) -> String {
         let text = String::from_utf8_lossy(self.0.get(from..).unwrap_or_default()).into_owned();
@@ -108,7 +141,13 @@ pub fn push(out: &mut (impl Append + ?Sized), number: impl TryInto<u64>) {
 
 #[inline(never)]
 fn push_large(out: &mut (impl Append + ?Sized), number: u64) {
-    push(out, number / EIGHT_DIGITS);
+    let first = number / EIGHT_DIGITS;
+    match first {
+        // Sequence numbers of TCP.
+        0..10 => out.append_digits(u64::from(b'0') + first, 1),
+        10..100 => out.append_digits((u64::from(b'0') + first % 10) << 8 | (u64::from(b'0') + first / 10), 2),
+        _ => push(out, first),
+    }
     out.append_digits(eight_digits((number % EIGHT_DIGITS) as u32), 8);
 }
 

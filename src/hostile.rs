@@ -55,10 +55,18 @@ pub fn has(text: &str, ascii: u8) -> bool {
 }
 
 /// How many bytes there are before the first that is no ASCII that prints.
-pub fn plain_prefix(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let whole = bytes.as_chunks().0.iter().take_while(|&&eight| all_print(eight)).count() * 8;
-    whole + bytes.get(whole..).unwrap_or_default().iter().take_while(|&&byte| prints(byte)).count()
+#[inline]
+pub fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut plain = 0;
+    while let Some(&eight) = bytes.get(plain..).and_then(<[u8]>::first_chunk) {
+        let wrong = not_printing(eight);
+        if wrong != 0 {
+            // The lowest mark is right: what borrows or carries comes from below.
+            return plain + (wrong.trailing_zeros() / 8) as usize;
+        }
+        plain += 8;
+    }
+    plain + bytes.get(plain..).unwrap_or_default().iter().take_while(|&&byte| prints(byte)).count()
 }
 
 const fn prints(byte: u8) -> bool {
@@ -79,9 +87,14 @@ const EACH: u64 = 0x0101_0101_0101_0101;
 /// of DEL, and of a byte below the space. A borrow or carry from one byte to the next comes only from one that does not
 /// print.
 const fn all_print(bytes: [u8; 8]) -> bool {
+    not_printing(bytes) == 0
+}
+
+/// The top bits of the bytes that do not print; of those behind the first such byte nothing is said.
+const fn not_printing(bytes: [u8; 8]) -> u64 {
     let eight = u64::from_le_bytes(bytes);
     let wrong = eight | eight.wrapping_add(EACH) | eight.wrapping_sub(EACH * 0x20);
-    wrong & (EACH * 0x80) == 0
+    wrong & (EACH * 0x80)
 }
 
 /// Writes JSON on one line, with everything in its strings escaped that does not print as itself: a terminal may show

@@ -164,6 +164,11 @@ impl Facts {
         });
     }
 
+    /// Whether the file of a tap tells whose the sockets of its host were.
+    pub fn knows_sockets(&self, tap: TapId) -> bool {
+        !self.sockets.is_empty() && self.sockets.contains_key(&source(tap))
+    }
+
     /// Tells an event.
     pub fn tell(&self, told: &Told<'_>, output: &mut Output) {
         let tap = told.event.place().tap;

@@ -2,6 +2,8 @@
 
 use super::facts::Facts;
 use super::output::Output;
+use crate::decode::Packet;
+use crate::decode::message::Message;
 use crate::join::{Joiner, Told};
 use crate::time::Timestamp;
 use crate::track::{Event, Sink};
@@ -15,6 +17,11 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Tells a packet by itself. False where it has to be told as an event.
+    pub fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
+        self.joiner.is_none() && !self.facts.knows_sockets(packet.tap) && self.output.tell_packet(packet, message)
+    }
+
     /// Tells what is due at `now`.
     pub fn tell_due(&mut self, now: Timestamp) {
         let Some(joiner) = &mut self.joiner else { return };

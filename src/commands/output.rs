@@ -14,7 +14,9 @@ use crate::name::{Introduction, Namer, Naming, Room};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary};
-use crate::track::event::Event;
+use crate::decode::Packet;
+use crate::decode::message::{self, Message};
+use crate::track::event::{Event, Place};
 
 /// Which events become lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,25 @@ impl Output {
     #[inline]
     pub fn count(&mut self, event: &Event<'_>) {
         self.summary.add(event);
+    }
+
+    /// Tells a packet by its line alone, where that is plain and takes no more than looking up its ends. False where it has
+    /// to be told as an event.
+    pub fn tell_packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
+        let is_alone = self.lines == Lines::Packets && self.events.is_none() && self.explainer.is_none();
+        let Self { view: View::Text(text), pacer: None, namer, .. } = self else { return false };
+        if !is_alone || !text.is_plain() || packet.tunnel.is_some() {
+            return false;
+        }
+        let Some(ends) = message::packet_ends(packet) else { return false };
+        let place = Place { tap: packet.tap, if_index: packet.link.if_index, vni: None };
+        let Some(called) = namer.call_both((ends.0.address, ends.1.address), place, packet.at) else { return false };
+        let written = if self.failure.is_none() { text.packet(packet, message, ends, &called) } else { Ok(()) };
+        self.check(written);
+        if self.at_once {
+            self.flush();
+        }
+        true
     }
 
     /// Tells an event.

@@ -224,6 +224,17 @@ pub fn ends(ip: &Ip<'_>) -> (Endpoint, Endpoint) {
     }
 }
 
+/// Sender and receiver of a packet on the network layer, with ports where it has them; `None` where it has none that was
+/// read.
+#[inline]
+pub fn packet_ends(packet: &Packet<'_>) -> Option<(Endpoint, Endpoint)> {
+    match &packet.network {
+        Network::Ip(ip) => Some(ends(ip)),
+        Network::Arp(arp) => Some((Endpoint::host(arp.sender.into()), Endpoint::host(arp.target.into()))),
+        Network::Other => None,
+    }
+}
+
 /// Whether a packet went to more than one receiver, by its address on either layer.
 pub fn is_to_group(packet: &Packet<'_>, destination: IpAddr) -> bool {
     let broadcast = matches!(destination, IpAddr::V4(v4) if v4.is_broadcast());

@@ -22,8 +22,6 @@ const WAYS: usize = 2;
 pub(super) struct KnownEnds {
     /// Sets of [`WAYS`]; empty until the first is kept.
     ends: Vec<Option<KnownEnd>>,
-    /// Where the latest are that were looked up.
-    latest: [usize; WAYS],
     /// What is of an earlier generation no longer holds.
     generation: u64,
 }
@@ -114,27 +112,30 @@ impl KnownEnds {
     /// Who an address is, at whatever time it is so.
     #[inline]
     pub fn get(&self, address: IpAddr, place: Place) -> Option<&Who> {
-        let spot = SpotKey::new(address, place);
-        let mut latest = self.latest.iter().filter_map(|&at| self.ends.get(at)?.as_ref());
-        let is_it = |end: &&KnownEnd| end.spot == spot && end.generation == self.generation;
-        let known = latest.find(is_it).or_else(|| self.ends.get(self.find(&spot)?)?.as_ref());
-        known.map(|known| &known.who)
+        self.at(self.find(address, place)?)
     }
 
-    /// The same, to change it: one of the latest two, which are found soonest.
+    /// The same, to change it.
     #[inline]
     pub fn get_mut(&mut self, address: IpAddr, place: Place) -> Option<&mut Who> {
-        let at = self.find(&SpotKey::new(address, place))?;
-        self.latest = [at, self.latest[0]];
+        let at = self.find(address, place)?;
         self.ends.get_mut(at)?.as_mut().map(|known| &mut known.who)
     }
 
+    /// Where that stands until another is put.
     #[inline]
-    fn find(&self, spot: &SpotKey) -> Option<usize> {
+    pub fn find(&self, address: IpAddr, place: Place) -> Option<usize> {
+        let spot = SpotKey::new(address, place);
         let set = spot.set();
-        let is_it = |end: &KnownEnd| end.spot == *spot && end.generation == self.generation;
+        let is_it = |end: &KnownEnd| end.spot == spot && end.generation == self.generation;
         let ways = self.ends.get(set..set + WAYS)?.iter();
         (set..).zip(ways).find(|(_, end)| end.as_ref().is_some_and(is_it)).map(|(at, _)| at)
+    }
+
+    /// Who stands there.
+    #[inline]
+    pub fn at(&self, at: usize) -> Option<&Who> {
+        self.ends.get(at)?.as_ref().map(|known| &known.who)
     }
 
     /// Keeps who an address is.
@@ -151,6 +152,5 @@ impl KnownEnds {
                 *first = Some(known);
             }
         }
-        self.latest = [set, self.latest[0]];
     }
 }

@@ -132,7 +132,7 @@ impl Namer {
     }
 
     /// Looks an address up, unless it was before.
-    fn recall(&mut self, address: IpAddr, place: Place) {
+    pub(super) fn recall(&mut self, address: IpAddr, place: Place) {
         match self.known.get_mut(address, place) {
             Some(known) if self.learned.is_still(known.version) => {}
             Some(_) => self.call_anew(address, place),

@@ -67,8 +67,51 @@ impl Namer {
     #[inline]
     pub fn called(&self, pair: &Pair) -> Option<Called<'_>> {
         let Pair { ends, place, at, asks } = *pair;
-        let (client, server) = (ends.client.address, ends.server.address);
+        self.called_at((ends.client.address, ends.server.address), place, at, asks)
+    }
+
+    /// What sender and receiver of a packet are called, where it does not take more to tell than looking them up.
+    #[inline]
+    pub fn call_both(&mut self, ends: (IpAddr, IpAddr), place: Place, at: Timestamp) -> Option<Called<'_>> {
+        let find = |address| self.known.find(address, place).filter(|&at| self.is_recalled(at));
+        let (one, other) = match (find(ends.0), find(ends.1)) {
+            (Some(one), Some(other)) => (one, other),
+            _ => {
+                self.recall(ends.0, place);
+                self.recall(ends.1, place);
+                (self.known.find(ends.0, place)?, self.known.find(ends.1, place)?)
+            }
+        };
+        let (one, other) = (self.known.at(one)?, self.known.at(other)?);
+        if one.holds(at) && other.holds(at) { self.called_as(ends, (one, other), at, Asks::Either) } else { None }
+    }
+
+    /// Whether what stands there is called as lookups have it.
+    #[inline]
+    fn is_recalled(&self, at: usize) -> bool {
+        self.known.at(at).is_some_and(|who| self.learned.is_still(who.version))
+    }
+
+    #[inline]
+    fn called_at(
+        &self,
+        (client, server): (IpAddr, IpAddr),
+        place: Place,
+        at: Timestamp,
+        asks: Asks,
+    ) -> Option<Called<'_>> {
         let (one, other) = (self.known(client, place, at)?, self.known(server, place, at)?);
+        self.called_as((client, server), (one, other), at, asks)
+    }
+
+    #[inline]
+    fn called_as<'a>(
+        &'a self,
+        (client, server): (IpAddr, IpAddr),
+        (one, other): (&'a Who, &'a Who),
+        at: Timestamp,
+        asks: Asks,
+    ) -> Option<Called<'a>> {
         let by_server = (asks == Asks::Either).then_some(other);
         let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
         let (client, server) =

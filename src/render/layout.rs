@@ -24,8 +24,11 @@ pub struct Layout {
     pub hops: bool,
 }
 
-pub(super) fn is_short(layout: Layout) -> bool {
-    layout.quiet || layout.width.is_some_and(|width| width < NARROW)
+/// Between the columns of a line.
+pub(super) const GAP: &str = "  ";
+
+pub(super) const fn is_short(layout: Layout) -> bool {
+    layout.quiet || matches!(layout.width, Some(width) if width < NARROW)
 }
 
 /// The columns of a line with styles in it: from ESC to `m` nothing is shown (ECMA-48, SGR).

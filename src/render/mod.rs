@@ -12,6 +12,7 @@ pub mod latency;
 pub mod layout;
 pub mod line;
 pub mod losses;
+mod plain;
 pub mod summary;
 pub mod text;
 pub mod tree;

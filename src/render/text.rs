@@ -15,7 +15,7 @@ use super::line::{Gist, Line, Port};
 use super::summary::Totals;
 use super::units::{Clock, Took, columns, plain_columns};
 use super::words;
-use crate::digits;
+use crate::digits::{self, Text};
 use crate::explain::Topic;
 use crate::hostile;
 use crate::join::Told;
@@ -23,37 +23,40 @@ use crate::name::{Called, Namer, Pair, Party};
 use crate::track::event::Event;
 
 /// Room for the ends at first, and how far it grows for longer names.
-const ENDS: (usize, usize) = (28, 56);
+pub(super) const ENDS: (usize, usize) = (28, 56);
 /// Room for the words at first, and how far it grows.
-const WORDS: (usize, usize) = (38, 50);
+pub(super) const WORDS: (usize, usize) = (38, 50);
 /// Room for both in narrow terminals.
 const NARROW_ENDS: usize = 25;
 /// Room for both in narrow terminals.
 const NARROW_WORDS: usize = 26;
 /// Columns grow by this much at a time.
-const STEP: usize = 4;
+pub(super) const STEP: usize = 4;
 /// Room for the kind: `LLMNR`.
-const KIND: usize = 5;
+pub(super) const KIND: usize = 5;
 /// Between the ends.
-const ARROW: &str = " → ";
+pub(super) const ARROW: &str = " → ";
 /// It takes so many columns fewer than bytes.
-const ARROW_BEYOND: usize = ARROW.len() - 3;
+pub(super) const ARROW_BEYOND: usize = ARROW.len() - 3;
 /// Room for the time that it took: `12.345 ms`.
-const TIME: usize = 9;
+pub(super) const TIME: usize = 9;
 /// What a line that does not fit goes on with.
 const INDENT: &str = "    ";
 
 /// Writes events as lines of text.
 #[derive(Debug)]
 pub struct TextWriter<W> {
-    out: W,
-    layout: Layout,
-    clock: Clock,
-    ends: usize,
-    words: usize,
+    pub(super) out: W,
+    pub(super) layout: Layout,
+    pub(super) clock: Clock,
+    pub(super) ends: usize,
+    pub(super) words: usize,
     line: String,
     said: String,
     took: String,
+    /// A line that is put together in one go, and a number for it.
+    pub(super) text: Text,
+    pub(super) number: Text,
 }
 
 /// Who the ends of a line are.
@@ -85,6 +88,8 @@ impl<W: Write> TextWriter<W> {
             line: String::new(),
             said: String::new(),
             took: String::new(),
+            text: Text::default(),
+            number: Text::default(),
         }
     }
 
@@ -101,6 +106,12 @@ impl<W: Write> TextWriter<W> {
         }
         let pair = Pair::of(&told.event);
         let called = pair.as_ref().filter(|_| !self.layout.link_level).and_then(|pair| namer.called(pair));
+        if let Some(called) = &called
+            && self.is_plain()
+            && told.event.place().vni.is_none()
+        {
+            return self.plain(told, namer, called);
+        }
         let gist = Gist::of(&told.event);
         // Lent out of the writer and put back, so that their memory serves every line.
         let (mut said, mut took) = (std::mem::take(&mut self.said), std::mem::take(&mut self.took));
@@ -119,7 +130,7 @@ impl<W: Write> TextWriter<W> {
         }
         self.line.clear();
         let safe;
-        let words = match plain_columns(words) {
+        let words = match plain_columns(words.as_bytes()) {
             Some(width) => (words, width),
             None => {
                 safe = escape(words);
@@ -127,8 +138,8 @@ impl<W: Write> TextWriter<W> {
             }
         };
         match called {
-            Some(called) => self.compose(told, gist, &Named::Called(called, namer), words, &took),
-            None => self.compose(told, gist, &Named::Parties(&Line::new(told, namer)), words, &took),
+            Some(called) => self.laid_out(told, gist, &Named::Called(called, namer), words, &took),
+            None => self.laid_out(told, gist, &Named::Parties(&Line::new(told, namer)), words, &took),
         }
         if told.event.place().vni.is_some() {
             said.clear();
@@ -223,40 +234,6 @@ impl<W: Write> TextWriter<W> {
             self.line.push_str(" (");
             mac.push(&mut self.line);
             self.line.push(')');
-        }
-    }
-
-    fn compose(&mut self, told: &Told<'_>, gist: Gist, named: &Named<'_>, said: (&str, usize), took: &str) {
-        match is_short(self.layout) || self.layout.width.is_some() || self.layout.color {
-            true => self.laid_out(told, gist, named, said, took),
-            false => self.plain(told, gist, named, said, took),
-        }
-    }
-
-    /// Composes a line for a file or a pipe: as [`TextWriter::laid_out`] does where there is room for everything, and no
-    /// colour.
-    fn plain(
-        &mut self,
-        told: &Told<'_>,
-        Gist { at, kind, ports, .. }: Gist,
-        named: &Named<'_>,
-        (said, said_width): (&str, usize),
-        took: &str,
-    ) {
-        const GAP: usize = 2;
-        self.clock.write(at, false, &mut self.line);
-        pad(&mut self.line, GAP);
-        let ends_width = self.ends(told, ports, named);
-        self.ends = grown(self.ends, ends_width, ENDS.1, STEP);
-        self.words = grown(self.words, said_width, WORDS.1, STEP);
-        pad(&mut self.line, self.ends.saturating_sub(ends_width) + GAP);
-        push_upper(&mut self.line, kind);
-        pad(&mut self.line, KIND.saturating_sub(kind.len()) + GAP);
-        self.line.push_str(said);
-        if !took.is_empty() || told.event.place().vni.is_some() {
-            let column = self.words.max(said_width) + 2 + took.len().max(TIME);
-            pad(&mut self.line, column - said_width - took.len());
-            self.line.push_str(took);
         }
     }
 

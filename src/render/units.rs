@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr;
 
 use crate::digits::{self, Append};
-use crate::hostile::{is_plain, plain_prefix};
+use crate::hostile::plain_prefix;
 use crate::time::Timestamp;
 
 /// A time span as the log shows it: milliseconds with three decimals, from one second on seconds with as many.
@@ -16,15 +16,15 @@ pub struct Took(pub Duration);
 
 impl Took {
     /// Appends what `Display` writes.
-    pub fn push(self, out: &mut String) {
+    pub fn push(self, out: &mut impl Append) {
         let micros =
             u64::from((self.0.subsec_nanos() + 500) / 1000).saturating_add(self.0.as_secs().saturating_mul(MICROS));
         let (thousandths, unit) =
             if micros < MICROS { (micros, " ms") } else { (micros.saturating_add(500) / 1000, " s") };
         digits::push(out, thousandths / 1000);
-        out.push('.');
+        out.append(".");
         digits::push_last(out, (thousandths % 1000) as u32, 3);
-        out.push_str(unit);
+        out.append(unit);
     }
 }
 
@@ -96,14 +96,11 @@ impl Display for Count {
 
 /// The columns that a text takes on a terminal. Nearly all text is ASCII and arrows, whose width needs no tables.
 pub fn columns(text: &str) -> usize {
-    plain_columns(text).unwrap_or_else(|| UnicodeWidthStr::width(text))
+    plain_columns(text.as_bytes()).unwrap_or_else(|| UnicodeWidthStr::width(text))
 }
 
 /// The same of a text of nothing but ASCII that prints and arrows, in which nothing is to be escaped.
-pub(super) fn plain_columns(text: &str) -> Option<usize> {
-    if is_plain(text) {
-        return Some(text.len());
-    }
+pub(super) fn plain_columns(text: &[u8]) -> Option<usize> {
     let (mut sum, mut rest) = (0, text);
     loop {
         let plain = plain_prefix(rest);
@@ -112,7 +109,8 @@ pub(super) fn plain_columns(text: &str) -> Option<usize> {
         if rest.is_empty() {
             return Some(sum);
         }
-        rest = rest.strip_prefix(['→', '←'])?;
+        // → and ← in UTF-8.
+        rest = rest.strip_prefix(b"\xe2\x86\x92").or_else(|| rest.strip_prefix(b"\xe2\x86\x90"))?;
         sum += 1;
     }
 }

@@ -1,6 +1,6 @@
 //! What an event says, in words. Long and short forms say the same; the short ones fit narrow terminals.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::slice;
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
     Outcome, Place, Remaining, Stage, Subject, What,
 };
-use crate::{address, digits};
+use crate::address;
+use crate::digits::{self, Append};
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
-pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> fmt::Result {
+pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut impl Append) -> fmt::Result {
     match &told.event {
         Event::Exchange(exchange) => {
             Words { namer, short, place: exchange.place, out }.exchange(exchange)?;
@@ -35,7 +36,7 @@ pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> f
         Event::Datagrams(datagrams) => Words { namer, short, place: datagrams.place, out }.datagrams(datagrams),
         Event::Notice(notice) => Words { namer, short, place: notice.place, out }.notice(notice),
         Event::Packet(packet) => {
-            out.push_str(&packet.words);
+            out.append(&packet.words);
             Ok(())
         }
         Event::Measured(measured) => out.write_str(measured.measure.name()),
@@ -44,7 +45,7 @@ pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut String) -> f
 
 /// Writes through which port of the host a container was reached, behind its name: `(via :8080)`, short `(:8080)`. Where
 /// only the daemon's list of ports is known, `(published :8080)`, short `(:8080?)`.
-pub fn port(port: &Port, short: bool, out: &mut String) -> fmt::Result {
+pub fn port(port: &Port, short: bool, out: &mut impl Append) -> fmt::Result {
     let (said, bindings, doubt) = match port {
         Port::None => return Ok(()),
         Port::Known(published) => ("via ", slice::from_ref(&published.host), ""),
@@ -53,17 +54,17 @@ pub fn port(port: &Port, short: bool, out: &mut String) -> fmt::Result {
     // One for IPv4 and one for IPv6 are the same to a person.
     let mut ports: Vec<_> = bindings.iter().filter_map(|binding| binding.port).collect();
     ports.dedup();
-    out.push_str(" (");
-    out.push_str(if short { "" } else { said });
+    out.append(" (");
+    out.append(if short { "" } else { said });
     for (nth, port) in ports.iter().enumerate() {
         write!(out, "{}:{port}", if nth > 0 { ", " } else { "" })?;
     }
-    out.push_str(if short { doubt } else { "" });
+    out.append(if short { doubt } else { "" });
     out.write_char(')')
 }
 
 /// Writes the tunnel that an event was seen in, if there was one: `vxlan 4097, node 10.88.0.1 → 10.88.0.2`.
-pub fn tunnel(event: &Event<'_>, out: &mut String) -> fmt::Result {
+pub fn tunnel(event: &Event<'_>, out: &mut impl Append) -> fmt::Result {
     let Some(vni) = event.place().vni else { return Ok(()) };
     write!(out, "vxlan {vni}")?;
     match event.nodes() {
@@ -74,14 +75,14 @@ pub fn tunnel(event: &Event<'_>, out: &mut String) -> fmt::Result {
     }
 }
 
-pub(super) struct Words<'a> {
+pub(super) struct Words<'a, O = String> {
     pub namer: &'a Namer,
     pub short: bool,
     pub place: Place,
-    pub out: &'a mut String,
+    pub out: &'a mut O,
 }
 
-impl Words<'_> {
+impl<O: Append> Words<'_, O> {
     fn exchange(&mut self, exchange: &Exchange<'_>) -> fmt::Result {
         match &exchange.subject {
             Subject::Ping { sequence, data_len, hop_limit, fragmented, .. } => {
@@ -90,31 +91,31 @@ impl Words<'_> {
                     self.number(", ", *data_len);
                     self.number(if *fragmented { " bytes in fragments, ttl " } else { " bytes, ttl " }, *hop_limit);
                 }
-                self.out.push_str(" → ");
+                self.out.append(" → ");
             }
             Subject::Neighbour { address, .. } => match exchange.outcome {
-                Outcome::Answered if self.short => self.out.push_str("is "),
+                Outcome::Answered if self.short => self.out.append("is "),
                 Outcome::Answered => {
                     address::push(self.out, *address);
-                    self.out.push_str(" is ");
+                    self.out.append(" is ");
                 }
                 _ => write!(self.out, "who has {address}? → ")?,
             },
             Subject::Lookup(lookup) => {
                 self.question(lookup)?;
-                self.out.push_str(" → ");
+                self.out.append(" → ");
             }
         }
         self.ending(exchange)?;
         if exchange.late {
-            self.out.push_str(", late");
+            self.out.append(", late");
         }
         Ok(())
     }
 
     /// Some words and a number behind them.
     fn number(&mut self, before: &str, number: impl TryInto<u64>) {
-        self.out.push_str(before);
+        self.out.append(before);
         digits::push(self.out, number);
     }
 
@@ -123,7 +124,7 @@ impl Words<'_> {
             return self.out.write_str("no question");
         }
         lookup.kind.write_text(self.out)?;
-        self.out.push(' ');
+        self.out.append(" ");
         lookup.question().write_text(self.out)?;
         if lookup.over_tcp { self.out.write_str(" (TCP)") } else { Ok(()) }
     }
@@ -144,7 +145,7 @@ impl Words<'_> {
         match subject {
             Subject::Ping { .. } => self.out.write_str("reply"),
             Subject::Neighbour { mac: Some(mac), .. } => {
-                self.out.push_str("at ");
+                self.out.append("at ");
                 mac.push(self.out);
                 Ok(())
             }
@@ -168,7 +169,7 @@ impl Words<'_> {
 
     /// What an ICMP error says, without who says it.
     pub fn icmp_reason(&mut self, error: &IcmpError) -> fmt::Result {
-        self.out.push_str(error.reason.words());
+        self.out.append(error.reason.words());
         error.mtu.map_or(Ok(()), |mtu| write!(self.out, " (mtu {mtu})"))
     }
 
@@ -179,7 +180,7 @@ impl Words<'_> {
     }
 
     pub fn no_answer(&mut self, why: Missing, limit: &str, tries: u32, waited: Duration) -> fmt::Result {
-        self.out.push_str("no answer");
+        self.out.append("no answer");
         if tries > 1 {
             write!(self.out, " after {tries} tries")?;
         }
@@ -197,16 +198,16 @@ impl Words<'_> {
         match connection.stage {
             Stage::Opened if connection.before_capture => self.out.write_str("open since before the capture"),
             Stage::Opened => {
-                self.out.push_str("open");
+                self.out.append("open");
                 if handshake.tries > 1 { write!(self.out, " (try {})", handshake.tries) } else { Ok(()) }
             }
             Stage::Closed { by } => {
-                self.out.push_str("closed");
+                self.out.append("closed");
                 if !self.short {
-                    self.out.push_str(" by ");
-                    self.out.push_str(by.name());
+                    self.out.append(" by ");
+                    self.out.append(by.name());
                 }
-                self.out.push_str(": ");
+                self.out.append(": ");
                 self.traffic(connection)
             }
             Stage::Reset { by } => {
@@ -216,16 +217,16 @@ impl Words<'_> {
             Stage::Refused => self.out.write_str("refused (RST)"),
             Stage::Failed(error) => self.icmp_error(&error, *known_at),
             Stage::Unanswered(why) => {
-                self.out.push_str("SYN → ");
+                self.out.append("SYN → ");
                 self.no_answer(why, "--max-flows", handshake.tries, waited)
             }
             Stage::HalfOpen(why) => {
-                self.out.push_str("half-open, SYN-ACK → ");
+                self.out.append("half-open, SYN-ACK → ");
                 self.no_answer(why, "--max-flows", 1, waited)
             }
             Stage::StillOpen(why) => {
-                self.out.push_str(remaining(why));
-                self.out.push_str(": ");
+                self.out.append(remaining(why));
+                self.out.append(": ");
                 self.traffic(connection)
             }
         }
@@ -239,7 +240,7 @@ impl Words<'_> {
             false => {
                 self.number("", there.bytes);
                 self.number(" bytes there, ", back.bytes);
-                self.out.push_str(" back");
+                self.out.append(" back");
             }
         }
         self.troubles(connection)
@@ -265,10 +266,10 @@ impl Words<'_> {
         match datagrams.stage {
             DatagramStage::Began => return write!(self.out, "first datagram, {}", Count(there.bytes, "byte")),
             DatagramStage::Failed(error) => return self.icmp_error(&error, datagrams.known_at),
-            DatagramStage::Idle => self.out.push_str("ended: "),
+            DatagramStage::Idle => self.out.append("ended: "),
             DatagramStage::StillOpen(why) => {
-                self.out.push_str(remaining(why));
-                self.out.push_str(": ");
+                self.out.append(remaining(why));
+                self.out.append(": ");
             }
         }
         if self.short {
@@ -310,10 +311,10 @@ impl Words<'_> {
             Subject::Neighbour { address, mac: None } => write!(self.out, "{address} is here")?,
             Subject::Lookup(lookup) => match lookup.message() {
                 Some(message) => describe::dns_message(&message, self.out)?,
-                None => self.out.push_str("answer"),
+                None => self.out.append("answer"),
             },
         }
-        self.out.push_str(if self.short { " (unasked)" } else { " (its request was not seen)" });
+        self.out.append(if self.short { " (unasked)" } else { " (its request was not seen)" });
         Ok(())
     }
 }

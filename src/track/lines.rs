@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::event::{Event, Nodes, PacketLine};
 use crate::decode::content::Content;
 use crate::decode::message::Message;
-use crate::decode::{Network, Packet, describe, message};
+use crate::decode::{Packet, describe, message};
 
 /// A packet in words, which are written into `words`.
 pub fn packet_line<'a>(packet: &Packet<'_>, words: &'a mut String) -> Event<'a> {
@@ -17,14 +17,6 @@ pub(crate) fn message_line<'a>(packet: &Packet<'_>, message: Option<&Message<'_>
     words.clear();
     // Writing to a String cannot fail.
     let _ = describe::describe_with(packet, message, words);
-    let ends = match &packet.network {
-        Network::Ip(ip) => Some(message::ends(ip)),
-        Network::Arp(arp) => {
-            let end = |address: std::net::Ipv4Addr| message::Endpoint::host(address.into());
-            Some((end(arp.sender), end(arp.target)))
-        }
-        Network::Other => None,
-    };
     let nodes = packet
         .tunnel
         .map(|tunnel| Nodes { client: Some(tunnel.source), server: Some(tunnel.destination) })
@@ -33,7 +25,7 @@ pub(crate) fn message_line<'a>(packet: &Packet<'_>, message: Option<&Message<'_>
         place: super::place(packet),
         nodes,
         seen: super::seen(packet),
-        ends,
+        ends: message::packet_ends(packet),
         macs: (packet.link.source, packet.link.destination),
         kind: describe::kind_with(packet, message),
         content: Content::with(packet, message),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ahash::AHashMap;
 
 use crate::capture::{Frame, LinkType, NameBlock, Tap, TapId};
-use crate::decode::{self, Packet, message};
+use crate::decode::message::{self, Message};
+use crate::decode::{self, Packet};
 use crate::time::Timestamp;
 use crate::track::{Limits, Sink, Tracker, message_line};
 
@@ -65,6 +66,10 @@ impl Spots {
 pub(super) trait Telling: Sink {
     /// A packet is there; the events that come next are known by it.
     fn meet(&mut self, at: Timestamp, spot: Spot<'_>);
+    /// A line of the packet alone is wanted. False where it is to come as an event.
+    fn packet(&mut self, _packet: &Packet<'_>, _message: Option<&Message<'_>>) -> bool {
+        false
+    }
     /// It cannot be decoded.
     fn undecoded(&mut self, link: LinkType);
     /// All events of the packet were given: what has waited until then may be told.
@@ -143,7 +148,9 @@ impl Following {
     fn whole<T: Telling>(&mut self, packet: &Packet<'_>, to: &mut T) {
         let message = message::read(packet);
         if self.wants_packets {
-            to.event(message_line(packet, message.as_ref(), &mut self.words));
+            if !to.packet(packet, message.as_ref()) {
+                to.event(message_line(packet, message.as_ref(), &mut self.words));
+            }
             if to.is_over() {
                 return;
             }

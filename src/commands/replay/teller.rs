@@ -13,7 +13,8 @@ use super::super::undecoded::Undecoded;
 use super::following::{Spot, Telling};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{Error, LinkType, NameBlock, TapId};
-use crate::decode;
+use crate::decode::message::Message;
+use crate::decode::{self, Packet};
 use crate::docker::Snapshot;
 use crate::filter::FrameFilter;
 use crate::join::{HOLD, Joiner};
@@ -140,6 +141,10 @@ impl Telling for Teller<'_> {
         }
         let is_plain = spot.tap.aside.is_none() && decode::supports(spot.link);
         self.settled = is_plain.then_some((spot.id, spot.link));
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
+        self.log.packet(packet, message)
     }
 
     fn undecoded(&mut self, link: LinkType) {

@@ -1,0 +1,156 @@
+//! Lines for files and pipes, whose ends have names that are known: there may be millions. Each is put together in one go,
+//! in bytes; [`TextWriter::event`] does for all others what is done here, and says the same.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::escape::escape;
+use super::layout::{GAP, grown, is_short};
+use super::line::{Gist, Port};
+use super::text::{ARROW, ARROW_BEYOND, ENDS, KIND, STEP, TIME, TextWriter, WORDS};
+use super::units::{Took, columns, plain_columns};
+use super::words;
+use crate::decode::message::{Endpoint, Message, Subject};
+use crate::decode::{Packet, describe};
+use crate::digits::{self, Append};
+use crate::hostile;
+use crate::join::Told;
+use crate::name::{Called, Namer};
+use crate::time::Timestamp;
+use crate::track::event::Event;
+
+impl<W: Write> TextWriter<W> {
+    /// Whether lines have neither colours nor columns to keep to, nor more in them than nearly all have.
+    pub const fn is_plain(&self) -> bool {
+        let layout = self.layout;
+        !is_short(layout) && layout.width.is_none() && !layout.color && !layout.link_level && !layout.hops
+    }
+
+    /// Writes the line of a packet outside of tunnels, where lines are plain and what its ends are called is known.
+    pub fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        message: Option<&Message<'_>>,
+        (sender, receiver): (Endpoint, Endpoint),
+        called: &Called<'_>,
+    ) -> io::Result<()> {
+        let start = self.begin(packet.at);
+        self.end(called.client, sender.port);
+        self.text.append(ARROW);
+        self.end(called.server, receiver.port);
+        self.kind(start, describe::kind_with(packet, message));
+        let start = self.text.len();
+        // Writing to memory cannot fail.
+        let _ = describe::describe_with(packet, message, &mut self.text);
+        // Of other messages nothing is told but numbers, in our own words.
+        let is_foreign = matches!(message, Some(Message { subject: Subject::Dns(_), .. }));
+        self.said(start, is_foreign);
+        self.write()
+    }
+
+    /// Writes the line of an event outside of tunnels, where lines are plain.
+    pub(super) fn plain(&mut self, told: &Told<'_>, namer: &Namer, called: &Called<'_>) -> io::Result<()> {
+        let Gist { at, kind, took, ports, .. } = Gist::of(&told.event);
+        let start = self.begin(at);
+        let (client, server) = if ports { told.event.ports() } else { (None, None) };
+        self.end(called.client, client);
+        self.text.append(ARROW);
+        self.end(called.server, server);
+        // Writing to memory cannot fail.
+        if told.published.is_some() || called.publishes {
+            let _ = words::port(&Port::of(told, namer), false, &mut self.text);
+        }
+        self.kind(start, kind);
+        let start = self.text.len();
+        match &told.event {
+            Event::Packet(packet) => self.text.append(&packet.words),
+            _ => {
+                let _ = words::write(told, namer, false, &mut self.text);
+            }
+        }
+        let width = self.said(start, true);
+        if let Some(took) = took {
+            self.took(took, width);
+        }
+        self.write()
+    }
+
+    /// Begins a line; where its ends begin.
+    #[inline]
+    fn begin(&mut self, at: Timestamp) -> usize {
+        self.text.clear();
+        self.clock.write(at, false, &mut self.text);
+        self.text.append(GAP);
+        self.text.len()
+    }
+
+    /// A name that needs no escaping, and a port.
+    #[inline]
+    fn end(&mut self, name: &str, port: Option<u16>) {
+        let text = &mut self.text;
+        let Some(port) = port else { return text.append(name) };
+        // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+        if hostile::has(name, b':') {
+            text.append("[");
+            text.append(name);
+            text.append("]:");
+        } else {
+            text.append(name);
+            text.append(":");
+        }
+        digits::push(text, port);
+    }
+
+    /// What comes between the ends, which began there, and the words.
+    #[inline]
+    fn kind(&mut self, start: usize, kind: &str) {
+        let text = &mut self.text;
+        // Ends are of ASCII but for the arrow.
+        let width = text.len() - start - ARROW_BEYOND;
+        self.ends = grown(self.ends, width, ENDS.1, STEP);
+        text.append_blanks(self.ends.saturating_sub(width) + GAP.len());
+        text.append_upper(kind);
+        text.append_blanks(KIND.saturating_sub(kind.len()) + GAP.len());
+    }
+
+    /// Makes the words safe, which began there; the columns that they take.
+    #[inline]
+    fn said(&mut self, start: usize, is_foreign: bool) -> usize {
+        let width = match is_foreign {
+            true => self.safe(start),
+            false => self.text.len() - start,
+        };
+        self.words = grown(self.words, width, WORDS.1, STEP);
+        width
+    }
+
+    fn safe(&mut self, start: usize) -> usize {
+        let said = self.text.as_bytes().get(start..).unwrap_or_default();
+        if let Some(width) = plain_columns(said) {
+            return width;
+        }
+        let said = self.text.split_off(start);
+        let safe = escape(&said);
+        self.text.append(&safe);
+        columns(&safe)
+    }
+
+    /// How long it took, in its column behind words of that width.
+    #[inline]
+    fn took(&mut self, took: Duration, width: usize) {
+        self.number.clear();
+        Took(took).push(&mut self.number);
+        let time = self.number.len();
+        let column = self.words.max(width) + 2 + time.max(TIME);
+        self.text.append_blanks(column - width - time);
+        self.text.append_text(&self.number);
+    }
+
+    /// Ends the line and writes it.
+    #[inline]
+    fn write(&mut self) -> io::Result<()> {
+        self.text.trim_end();
+        self.text.append("\n");
+        self.out.write_all(self.text.as_bytes())
+    }
+}
