@@ -190,11 +190,11 @@ mod tests {
                 let text = format!("{}{}{}", "~".repeat(before), char::from(byte), " ".repeat(after));
                 let plain = matches!(byte, b' '..=b'~');
                 assert_eq!(is_plain(&text), plain, "{text:?}");
-                assert_eq!(plain_prefix(&text), if plain { text.len() } else { before }, "{text:?}");
+                assert_eq!(plain_prefix(text.as_bytes()), if plain { text.len() } else { before }, "{text:?}");
             }
         }
         for text in ["", "→", "seven→", "eight ~~→", "0123456789abcdef→x"] {
-            assert_eq!((is_plain(text), plain_prefix(text)), (text.is_empty(), text.find('→').unwrap_or(0)), "{text}");
+            assert_eq!((is_plain(text), plain_prefix(text.as_bytes())), (text.is_empty(), text.find('→').unwrap_or(0)), "{text}");
         }
     }
 

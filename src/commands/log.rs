@@ -2,7 +2,8 @@
 
 use super::facts::Facts;
 use super::output::Output;
-use crate::decode::Packet;
+use crate::capture::Frame;
+use crate::decode::{Packet, Segment};
 use crate::decode::message::Message;
 use crate::join::{Joiner, Told};
 use crate::time::Timestamp;
@@ -20,6 +21,11 @@ impl Log {
     /// Tells a packet by itself. False where it has to be told as an event.
     pub fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
         self.joiner.is_none() && !self.facts.knows_sockets(packet.tap) && self.output.tell_packet(packet, message)
+    }
+
+    /// The same of a segment.
+    pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
+        self.joiner.is_none() && !self.facts.knows_sockets(frame.tap) && self.output.tell_segment(frame, segment)
     }
 
     /// Tells what is due at `now`.

@@ -4,18 +4,19 @@ use std::io::{self, Write};
 
 use super::latency::Measuring;
 use super::pace::{Going, Pacer};
-use super::view::View;
+use super::view::{Out, View};
 use super::{Streams, wants_color};
 use crate::cli;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
-use crate::name::{Introduction, Namer, Naming, Room};
+use crate::name::{Asks, Introduction, Looked, Namer, Naming, Room};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
-use crate::render::{Layout, Summary};
-use crate::decode::Packet;
-use crate::decode::message::{self, Message};
+use crate::render::{Layout, Summary, TextWriter};
+use crate::decode::message::Message;
+use crate::capture::Frame;
+use crate::decode::{Network, Packet, Segment};
 use crate::track::event::{Event, Place};
 
 /// Which events become lines.
@@ -119,20 +120,46 @@ impl Output {
     /// Tells a packet by its line alone, where that is plain and takes no more than looking up its ends. False where it has
     /// to be told as an event.
     pub fn tell_packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
-        let is_alone = self.lines == Lines::Packets && self.events.is_none() && self.explainer.is_none();
-        let Self { view: View::Text(text), pacer: None, namer, .. } = self else { return false };
-        if !is_alone || !text.is_plain() || packet.tunnel.is_some() {
-            return false;
-        }
-        let Some(ends) = message::packet_ends(packet) else { return false };
+        let Some((text, namer)) = self.packet_lines().filter(|_| packet.tunnel.is_none()) else { return false };
         let place = Place { tap: packet.tap, if_index: packet.link.if_index, vni: None };
-        let Some(called) = namer.call_both((ends.0.address, ends.1.address), place, packet.at) else { return false };
-        let written = if self.failure.is_none() { text.packet(packet, message, ends, &called) } else { Ok(()) };
+        let looked = match &packet.network {
+            Network::Ip(ip) => namer.look_up_ends((&ip.source, &ip.destination), place, packet.at, Asks::Either),
+            Network::Arp(arp) => {
+                let (sender, target) = (arp.sender.into(), arp.target.into());
+                namer.look_up_ends((&sender, &target), place, packet.at, Asks::Either)
+            }
+            Network::Other => None,
+        };
+        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
+        let written = text.packet(packet, message, &called);
+        self.has_written(written);
+        true
+    }
+
+    /// The same of a segment.
+    pub fn tell_segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
+        let Some((text, namer)) = self.packet_lines() else { return false };
+        let place = Place { tap: frame.tap, if_index: 0, vni: None };
+        let looked = namer.look_up_v4((segment.source, segment.destination), place, frame.at);
+        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
+        let written = text.segment(frame.at, segment, &called);
+        self.has_written(written);
+        true
+    }
+
+    /// Where lines of packets are written that need no events, and who names their ends.
+    #[inline]
+    fn packet_lines(&mut self) -> Option<(&mut TextWriter<Out>, &mut Namer)> {
+        let Self { view: View::Text(text), lines: Lines::Packets, namer, .. } = self else { return None };
+        let Self { events: None, explainer: None, pacer: None, failure: None, .. } = self else { return None };
+        text.is_plain().then_some((text, namer))
+    }
+
+    fn has_written(&mut self, written: io::Result<()>) {
         self.check(written);
         if self.at_once {
             self.flush();
         }
-        true
     }
 
     /// Tells an event.
@@ -148,7 +175,7 @@ impl Output {
             Lines::Packets => is_packet,
             Lines::None => false,
         };
-        self.look_up(event, wanted);
+        let looked = self.look_up(event, wanted);
         if let Some(filter) = &mut self.events
             && !filter.admits(told, &mut self.namer)
         {
@@ -162,7 +189,7 @@ impl Output {
         }
         self.summary.add(event);
         if wanted && self.failure.is_none() {
-            let written = self.view.event(told, &self.namer);
+            let written = self.view.event(told, &self.namer, looked);
             self.check(written);
             self.explain(told);
             if self.at_once {
@@ -175,14 +202,12 @@ impl Output {
     }
 
     /// Learns names, and looks up those of an event that is to be told, where anybody is named.
-    fn look_up(&mut self, event: &Event<'_>, wanted: bool) {
+    fn look_up(&mut self, event: &Event<'_>, wanted: bool) -> Option<Looked> {
         let by_name = self.events.is_some() || self.measures();
         if self.lines != Lines::None || by_name {
             self.namer.learn(event);
         }
-        if by_name || wanted {
-            self.namer.look_up(event);
-        }
+        if by_name || wanted { self.namer.look_up(event) } else { None }
     }
 
     /// Waits until an event's line may be told, and says a long silence before it. False where nothing more is told.

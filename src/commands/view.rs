@@ -9,14 +9,15 @@ use super::latency::Measuring;
 use crate::address;
 use crate::explain::Topic;
 use crate::join::Told;
-use crate::name::{Introduction, Namer};
+use crate::name::{Introduction, Looked, Namer};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::units::{Clock, Roughly};
 use crate::render::{Explanation, JsonWriter, LadderWriter, Layout, Summary, TextWriter, ladder};
 use crate::time::nanos;
 
-type Out = io::BufWriter<Box<dyn Write + Send>>;
+/// Where the log is written.
+pub(super) type Out = io::BufWriter<Box<dyn Write + Send>>;
 
 /// How events are shown.
 pub(super) enum View {
@@ -37,10 +38,12 @@ impl View {
         }
     }
 
-    /// Writes an event's line.
-    pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
+    /// Writes an event's line, whose ends were looked up.
+    pub fn event(&mut self, told: &Told<'_>, namer: &Namer, looked: Option<Looked>) -> io::Result<()> {
         match self {
-            Self::Text(text) => text.event(told, namer),
+            Self::Text(text) => {
+                text.named(told, namer, looked.and_then(|looked| namer.called_as_looked(&looked)).as_ref())
+            }
             Self::Ladder(ladder) => ladder.event(told, namer),
             Self::Json(json) => json.event(told, namer),
             Self::Latency(_) => Ok(()),

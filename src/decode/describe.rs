@@ -90,7 +90,9 @@ fn ip_packet(ip: &Ip<'_>, out: &mut impl Append) -> fmt::Result {
     Ok(())
 }
 
-fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
+/// Writes what a segment says.
+#[inline]
+pub fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
     out.append("[");
     match tcp.flags.0 {
         // Nearly all segments have these.

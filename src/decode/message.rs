@@ -28,8 +28,7 @@ impl Endpoint {
 
     /// An address with a port. A port of Docker's name service is always 53: its NAT shows each question on a random one.
     pub fn socket(address: IpAddr, port: u16) -> Self {
-        let port = if address == dns::DOCKER_DNS { dns::PORT } else { port };
-        Self { address, port: Some(port) }
+        Self { address, port: Some(socket_port(&address, port)) }
     }
 }
 
@@ -233,6 +232,24 @@ pub fn packet_ends(packet: &Packet<'_>) -> Option<(Endpoint, Endpoint)> {
         Network::Arp(arp) => Some((Endpoint::host(arp.sender.into()), Endpoint::host(arp.target.into()))),
         Network::Other => None,
     }
+}
+
+/// The ports of a packet that has them, the sender's first: those of [`packet_ends`].
+#[inline]
+pub fn packet_ports(packet: &Packet<'_>) -> Option<(u16, u16)> {
+    let Network::Ip(ip) = &packet.network else { return None };
+    let (source, destination) = match &ip.transport {
+        Transport::Udp(Udp { source_port, destination_port, .. })
+        | Transport::Tcp(Tcp { source_port, destination_port, .. }) => (*source_port, *destination_port),
+        _ => return None,
+    };
+    Some((socket_port(&ip.source, source), socket_port(&ip.destination, destination)))
+}
+
+/// The port of a socket: see [`Endpoint::socket`].
+#[inline]
+pub fn socket_port(address: &IpAddr, port: u16) -> u16 {
+    if *address == dns::DOCKER_DNS { dns::PORT } else { port }
 }
 
 /// Whether a packet went to more than one receiver, by its address on either layer.

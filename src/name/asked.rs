@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
+use ahash::RandomState;
 use hashbrown::Equivalent;
 
 use super::capped::Capped;
@@ -75,16 +76,49 @@ struct Asked {
     holder: Option<ContainerId>,
 }
 
+/// Counts of changes, each shared by few pairs.
+const COUNTS: usize = 4096;
+
+/// What had been asked for of a pair by then: how often that had changed, and how many pairs had had to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    of: u32,
+    was: u32,
+    forgotten: u64,
+}
+
 /// The names that clients asked for, by client and the address that was answered.
 #[derive(Debug)]
 pub(super) struct AskedNames {
     /// In the order of their answers.
     pairs: Capped<Pair, Vec<Asked>>,
+    changes: Vec<u32>,
+    hasher: RandomState,
 }
 
 impl AskedNames {
     pub fn new(addresses: usize) -> Self {
-        Self { pairs: Capped::new(addresses.saturating_mul(PAIRS)) }
+        let pairs = Capped::new(addresses.saturating_mul(PAIRS));
+        Self { pairs, changes: vec![0; COUNTS], hasher: RandomState::new() }
+    }
+
+    /// What `client` has asked for by now of what it was answered `address`.
+    pub fn told(&self, client: &Client, address: IpAddr) -> Told {
+        let of = self.hasher.hash_one(PairOf { client, address }) as usize % COUNTS;
+        let was = self.changes.get(of).copied().unwrap_or_default();
+        Told { of: of as u32, was, forgotten: self.pairs.forgotten() }
+    }
+
+    /// Whether nothing was told since.
+    #[inline]
+    pub fn is_still(&self, told: Told) -> bool {
+        self.changes.get(told.of as usize) == Some(&told.was) && self.pairs.forgotten() == told.forgotten
+    }
+
+    /// When `client` was last answered `address`: from then on what it had asked for last holds.
+    pub fn since(&self, client: &Client, address: IpAddr) -> Timestamp {
+        let names = self.pairs.get(&PairOf { client, address });
+        names.into_iter().flatten().map(|asked| asked.since).max().unwrap_or(Timestamp::ZERO)
     }
 
     /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
@@ -96,12 +130,16 @@ impl AskedNames {
         name: &str,
         since: Timestamp,
     ) {
+        let of = self.told(client, address).of as usize;
         let names = match self.pairs.get_mut(&PairOf { client, address }) {
             Some(names) => names,
             None => self.pairs.entry(Pair { client: client.clone(), address }),
         };
         if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
             return;
+        }
+        if let Some(count) = self.changes.get_mut(of) {
+            *count = count.wrapping_add(1);
         }
         if names.len() < MAX_NAMES {
             names.push(Asked { name: name.to_owned(), since, holder: holder.cloned() });

@@ -50,6 +50,9 @@ fn all(namer: &mut Namer, looks_up: bool) -> Vec<String> {
                     namer.look_up(&Event::Exchange(Exchange { place: place(tap), ends, ..exchange }));
                 }
                 for at in times {
+                    for asks in [Asks::Client, Asks::Either] {
+                        same_looked_up(namer, &Pair { ends, place: place(tap), at, asks });
+                    }
                     same_names(namer, &Pair { ends, place: place(tap), at, asks: Asks::Client });
                     same_names(namer, &Pair { ends, place: place(tap), at, asks: Asks::Either });
                     let one = namer.parties(&ends, place(tap), at);
@@ -64,6 +67,15 @@ fn all(namer: &mut Namer, looks_up: bool) -> Vec<String> {
         }
     }
     names
+}
+
+/// What ends are called that are looked up is what they are called in full.
+fn same_looked_up(namer: &mut Namer, pair: &Pair) {
+    let ends = (&pair.ends.client.address, &pair.ends.server.address);
+    let Some(looked) = namer.look_up_ends(ends, pair.place, pair.at, pair.asks) else { return };
+    let Some(called) = namer.called_as_looked(&looked) else { return };
+    let (client, server) = namer.pair(pair);
+    assert_eq!((called.client, called.server), (&*client.name, &*server.name), "{pair:?}");
 }
 
 /// What everybody calls both ends is what they are called in full.

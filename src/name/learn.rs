@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::known::{Title, Who};
+use super::pairs::Looked;
 use super::{Namer, Naming, Pair, Party, called, client, names, source};
 use crate::address::{self, MacAddr};
 use crate::decode::message::Endpoint;
@@ -25,11 +26,10 @@ struct Answer {
 }
 
 impl Namer {
-    /// Looks up the ends of an event, so that they are named at once.
-    pub fn look_up(&mut self, event: &Event<'_>) {
-        let Some(Pair { ends, place, .. }) = Pair::of(event) else { return };
-        self.recall(ends.client.address, place);
-        self.recall(ends.server.address, place);
+    /// Looks up the ends of an event, so that they are named at once; how, where it does not take more to tell.
+    pub fn look_up(&mut self, event: &Event<'_>) -> Option<Looked> {
+        let Pair { ends, place, at, asks } = Pair::of(event)?;
+        self.look_up_ends((&ends.client.address, &ends.server.address), place, at, asks)
     }
 
     /// Learns from an answered lookup what an outside address is called, and what its client calls whom.
@@ -180,6 +180,7 @@ impl Namer {
             network: found.network.cloned(),
             called: self.called_by_all(&title, address),
             version: self.learned.version(address),
+            serial: 0,
             title,
         }
     }

@@ -12,6 +12,7 @@ mod known;
 mod learn;
 mod learned;
 mod names;
+mod pair_names;
 mod pairs;
 mod room;
 mod standing;
@@ -28,7 +29,7 @@ pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
-pub use pairs::{Called, Pair};
+pub use pairs::{Asks, Called, Looked, Pair};
 pub use room::Room;
 pub use strangers::{Introduction, Stranger};
 
@@ -44,6 +45,7 @@ use asked::{AskedNames, Client};
 use known::KnownEnds;
 use learned::Learned;
 use names::{Names, Spot};
+use pair_names::PairNames;
 
 pub use well_known::NAMES as WELL_KNOWN;
 
@@ -83,6 +85,7 @@ pub struct Namer {
     asked: AskedNames,
     /// Who was looked up before.
     known: KnownEnds,
+    pair_names: PairNames,
     /// What a lookup asked for, while it is learned.
     spelling: String,
     naming: Naming,
@@ -119,6 +122,7 @@ impl Namer {
             learned: Learned::new(Room::default().learned),
             asked: AskedNames::new(Room::default().learned),
             known: KnownEnds::default(),
+            pair_names: PairNames::default(),
             spelling: String::new(),
             naming: Naming::default(),
             numeric,

@@ -1,8 +1,9 @@
 //! What the two ends of a line are called.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::known::{Title, Who};
+use super::pair_names::Basis;
 use super::{Namer, Party};
 use crate::address::MacAddr;
 use crate::hostile::is_plain;
@@ -62,6 +63,23 @@ pub struct Called<'a> {
     pub publishes: bool,
 }
 
+/// Where it stands what both ends are called, until anybody is looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked {
+    client: NameAt,
+    server: NameAt,
+    publishes: bool,
+}
+
+/// Where a name stands, with the serials of whose it is.
+#[derive(Clone, Copy, Debug)]
+enum NameAt {
+    /// All call the end so.
+    Known(usize, u64),
+    /// One end calls the other so.
+    Pair(usize, (u64, u64)),
+}
+
 impl Namer {
     /// What both ends are called, where [`Namer::look_up`] found that it does not take more to tell.
     #[inline]
@@ -70,26 +88,110 @@ impl Namer {
         self.called_at((ends.client.address, ends.server.address), place, at, asks)
     }
 
-    /// What sender and receiver of a packet are called, where it does not take more to tell than looking them up.
+    /// Looks up two ends, so that they are named at once; how, where it does not take more to tell. Of a packet's, the
+    /// sender is the client.
     #[inline]
-    pub fn call_both(&mut self, ends: (IpAddr, IpAddr), place: Place, at: Timestamp) -> Option<Called<'_>> {
-        let find = |address| self.known.find(address, place).filter(|&at| self.is_recalled(at));
-        let (one, other) = match (find(ends.0), find(ends.1)) {
-            (Some(one), Some(other)) => (one, other),
-            _ => {
-                self.recall(ends.0, place);
-                self.recall(ends.1, place);
-                (self.known.find(ends.0, place)?, self.known.find(ends.1, place)?)
-            }
+    pub fn look_up_ends(
+        &mut self,
+        ends: (&IpAddr, &IpAddr),
+        place: Place,
+        at: Timestamp,
+        asks: Asks,
+    ) -> Option<Looked> {
+        let find = |address| self.known.find_lent(address, place).filter(|&at| self.is_recalled(at));
+        let (client, server) = match (find(ends.0), find(ends.1)) {
+            (Some(client), Some(server)) => (client, server),
+            _ => self.recall_both(ends, place)?,
         };
-        let (one, other) = (self.known.at(one)?, self.known.at(other)?);
-        if one.holds(at) && other.holds(at) { self.called_as(ends, (one, other), at, Asks::Either) } else { None }
+        let (one, other) = (self.known.at(client)?, self.known.at(server)?);
+        if !one.holds(at) || !other.holds(at) {
+            return None;
+        }
+        let by_server = (asks == Asks::Either).then_some(server);
+        let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
+        let client_name = self.look_up_name(client, ends.0, by_server, at);
+        let server_name = self.look_up_name(server, ends.1, Some(client), at);
+        Some(Looked { client: client_name?, server: server_name?, publishes })
+    }
+
+    /// The same of a packet's of IPv4.
+    #[inline]
+    pub fn look_up_v4(&mut self, ends: (Ipv4Addr, Ipv4Addr), place: Place, at: Timestamp) -> Option<Looked> {
+        let (sender, receiver) = (IpAddr::V4(ends.0), IpAddr::V4(ends.1));
+        self.look_up_ends((&sender, &receiver), place, at, Asks::Either)
+    }
+
+    /// Where both ends stand, after they were looked up.
+    #[inline(never)]
+    fn recall_both(&mut self, (client, server): (&IpAddr, &IpAddr), place: Place) -> Option<(usize, usize)> {
+        self.recall(*client, place);
+        self.recall(*server, place);
+        Some((self.known.find_lent(client, place)?, self.known.find_lent(server, place)?))
     }
 
     /// Whether what stands there is called as lookups have it.
     #[inline]
     fn is_recalled(&self, at: usize) -> bool {
         self.known.at(at).is_some_and(|who| self.learned.is_still(who.version))
+    }
+
+    /// Where it stands what the end that stands there is called by another.
+    #[inline]
+    fn look_up_name(&mut self, of: usize, address: &IpAddr, by: Option<usize>, at: Timestamp) -> Option<NameAt> {
+        let known = self.known.at(of)?;
+        if known.called.is_some() {
+            return Some(NameAt::Known(of, known.serial));
+        }
+        let by_serial = by.and_then(|by| self.known.at(by)).map_or(0, |by| by.serial);
+        let pair = (by_serial, known.serial);
+        let is_still = |basis: Basis| {
+            self.asked.is_still(basis.told) && basis.version.is_none_or(|version| self.learned.is_still(version))
+        };
+        let place = self.pair_names.find(pair, at, is_still);
+        let place = match place {
+            Some(place) => place,
+            None => self.keep_name(of, *address, by, pair, at)?,
+        };
+        Some(NameAt::Pair(place, pair))
+    }
+
+    #[inline(never)]
+    fn keep_name(
+        &mut self,
+        of: usize,
+        address: IpAddr,
+        by: Option<usize>,
+        pair: (u64, u64),
+        at: Timestamp,
+    ) -> Option<usize> {
+        let known = self.known.at(of)?;
+        let by = by.and_then(|by| self.known.at(by));
+        // Nobody has asked for nothing.
+        let client = &by.unwrap_or(known).client;
+        let (told, from) = (self.asked.told(client, address), self.asked.since(client, address));
+        if at < from {
+            return None;
+        }
+        let asked_as = self.asked_as(known, address, by, at);
+        let basis = Basis { told, version: asked_as.is_none().then_some(known.version) };
+        let name = self.known_name(known, address, by, asked_as);
+        let name = is_plain(name).then(|| name.to_owned());
+        Some(self.pair_names.put(pair, basis, from, name))
+    }
+
+    /// What both ends are called that were looked up, if that is of ASCII that prints.
+    #[inline]
+    pub fn called_as_looked(&self, looked: &Looked) -> Option<Called<'_>> {
+        let Looked { client, server, publishes } = *looked;
+        Some(Called { client: self.name_at(client)?, server: self.name_at(server)?, publishes })
+    }
+
+    #[inline]
+    fn name_at(&self, at: NameAt) -> Option<&str> {
+        match at {
+            NameAt::Known(at, serial) => self.known.at(at).filter(|who| who.serial == serial)?.called.as_deref(),
+            NameAt::Pair(place, pair) => self.pair_names.at(place, pair)?.name(),
+        }
     }
 
     #[inline]
@@ -101,17 +203,6 @@ impl Namer {
         asks: Asks,
     ) -> Option<Called<'_>> {
         let (one, other) = (self.known(client, place, at)?, self.known(server, place, at)?);
-        self.called_as((client, server), (one, other), at, asks)
-    }
-
-    #[inline]
-    fn called_as<'a>(
-        &'a self,
-        (client, server): (IpAddr, IpAddr),
-        (one, other): (&'a Who, &'a Who),
-        at: Timestamp,
-        asks: Asks,
-    ) -> Option<Called<'a>> {
         let by_server = (asks == Asks::Either).then_some(other);
         let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
         let (client, server) =

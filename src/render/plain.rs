@@ -10,8 +10,8 @@ use super::line::{Gist, Port};
 use super::text::{ARROW, ARROW_BEYOND, ENDS, KIND, STEP, TIME, TextWriter, WORDS};
 use super::units::{Took, columns, plain_columns};
 use super::words;
-use crate::decode::message::{Endpoint, Message, Subject};
-use crate::decode::{Packet, describe};
+use crate::decode::message::{self, Message, Subject};
+use crate::decode::{Packet, Segment, describe};
 use crate::digits::{self, Append};
 use crate::hostile;
 use crate::join::Told;
@@ -31,13 +31,13 @@ impl<W: Write> TextWriter<W> {
         &mut self,
         packet: &Packet<'_>,
         message: Option<&Message<'_>>,
-        (sender, receiver): (Endpoint, Endpoint),
         called: &Called<'_>,
     ) -> io::Result<()> {
         let start = self.begin(packet.at);
-        self.end(called.client, sender.port);
+        let (sender, receiver) = message::packet_ports(packet).unzip();
+        self.end(called.client, sender);
         self.text.append(ARROW);
-        self.end(called.server, receiver.port);
+        self.end(called.server, receiver);
         self.kind(start, describe::kind_with(packet, message));
         let start = self.text.len();
         // Writing to memory cannot fail.
@@ -45,6 +45,21 @@ impl<W: Write> TextWriter<W> {
         // Of other messages nothing is told but numbers, in our own words.
         let is_foreign = matches!(message, Some(Message { subject: Subject::Dns(_), .. }));
         self.said(start, is_foreign);
+        self.write()
+    }
+
+    /// The same of a segment.
+    pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
+        let Segment { source, destination, tcp, .. } = segment;
+        let start = self.begin(at);
+        self.end(called.client, Some(message::socket_port(&(*source).into(), tcp.source_port)));
+        self.text.append(ARROW);
+        self.end(called.server, Some(message::socket_port(&(*destination).into(), tcp.destination_port)));
+        self.kind(start, "tcp");
+        let start = self.text.len();
+        // Writing to memory cannot fail.
+        let _ = describe::segment(tcp, &mut self.text);
+        self.said(start, false);
         self.write()
     }
 

@@ -100,13 +100,18 @@ impl<W: Write> TextWriter<W> {
 
     /// Writes an event's line.
     pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
+        let called = Pair::of(&told.event).and_then(|pair| namer.called(&pair));
+        self.named(told, namer, called.as_ref())
+    }
+
+    /// Writes an event's line, where what its ends are called may be known.
+    pub fn named(&mut self, told: &Told<'_>, namer: &Namer, called: Option<&Called<'_>>) -> io::Result<()> {
         if matches!(told.event, Event::Measured(_)) {
             // No line of the log.
             return Ok(());
         }
-        let pair = Pair::of(&told.event);
-        let called = pair.as_ref().filter(|_| !self.layout.link_level).and_then(|pair| namer.called(pair));
-        if let Some(called) = &called
+        let called = called.filter(|_| !self.layout.link_level);
+        if let Some(called) = called
             && self.is_plain()
             && told.event.place().vni.is_none()
         {
@@ -138,7 +143,7 @@ impl<W: Write> TextWriter<W> {
             }
         };
         match called {
-            Some(called) => self.laid_out(told, gist, &Named::Called(called, namer), words, &took),
+            Some(&called) => self.laid_out(told, gist, &Named::Called(called, namer), words, &took),
             None => self.laid_out(told, gist, &Named::Parties(&Line::new(told, namer)), words, &took),
         }
         if told.event.place().vni.is_some() {

@@ -233,7 +233,7 @@ mod tests {
         }
         let plain =
             [("web → db", Some(8)), ("→←", Some(2)), ("größe", None), ("→ü", None), ("→\n", None), ("", Some(0))];
-        assert_eq!(plain.map(|(text, _)| plain_columns(text)), plain.map(|(_, columns)| columns));
+        assert_eq!(plain.map(|(text, _)| plain_columns(text.as_bytes())), plain.map(|(_, columns)| columns));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ahash::AHashMap;
 
 use crate::capture::{Frame, LinkType, NameBlock, Tap, TapId};
 use crate::decode::message::{self, Message};
-use crate::decode::{self, Packet};
+use crate::decode::{self, Packet, Segment};
 use crate::time::Timestamp;
 use crate::track::{Limits, Sink, Tracker, message_line};
 
@@ -70,6 +70,10 @@ pub(super) trait Telling: Sink {
     fn packet(&mut self, _packet: &Packet<'_>, _message: Option<&Message<'_>>) -> bool {
         false
     }
+    /// The same of a segment.
+    fn segment(&mut self, _frame: &Frame<'_>, _segment: &Segment<'_>) -> bool {
+        false
+    }
     /// It cannot be decoded.
     fn undecoded(&mut self, link: LinkType);
     /// All events of the packet were given: what has waited until then may be told.
@@ -130,9 +134,9 @@ impl Following {
     #[inline]
     pub fn frame<T: Telling>(&mut self, frame: &Frame<'_>, to: &mut T) {
         self.latest = frame.at;
-        if !self.wants_packets
-            && self.tracker.takes_segments()
+        if self.tracker.takes_segments()
             && let Some(segment) = decode::segment_of(frame)
+            && (!self.wants_packets || to.segment(frame, &segment))
         {
             // It has no message: its bytes may, together with others.
             return self.tracker.observe_segment(frame, segment, to);

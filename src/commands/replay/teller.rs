@@ -12,9 +12,9 @@ use super::super::output::Output;
 use super::super::undecoded::Undecoded;
 use super::following::{Spot, Telling};
 use crate::capture::file::MAX_TAPS;
-use crate::capture::{Error, LinkType, NameBlock, TapId};
+use crate::capture::{Error, Frame, LinkType, NameBlock, TapId};
 use crate::decode::message::Message;
-use crate::decode::{self, Packet};
+use crate::decode::{self, Packet, Segment};
 use crate::docker::Snapshot;
 use crate::filter::FrameFilter;
 use crate::join::{HOLD, Joiner};
@@ -145,6 +145,10 @@ impl Telling for Teller<'_> {
 
     fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
         self.log.packet(packet, message)
+    }
+
+    fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
+        self.log.segment(frame, segment)
     }
 
     fn undecoded(&mut self, link: LinkType) {
