@@ -1,6 +1,7 @@
 //! Text as it is put together, and numbers in it without the formatting machinery: a line of the log is mostly numbers.
 
 use std::fmt;
+use std::ops::Range;
 
 /// Where text is put together.
 pub trait Append: fmt::Write {
@@ -33,6 +34,18 @@ impl Text {
         &self.0
     }
 
+    /// A part of its bytes.
+    #[inline]
+    pub fn part(&self, range: Range<usize>) -> &[u8] {
+        self.0.get(range).unwrap_or_default()
+    }
+
+    /// Appends UTF-8, which other text has been.
+    #[inline]
+    pub fn append_bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
     /// Its length in bytes.
     #[inline]
     pub const fn len(&self) -> usize {
@@ -56,11 +69,6 @@ impl Text {
             let len = String::from_utf8_lossy(&self.0).trim_end().len();
             self.0.truncate(len);
         }
-    }
-
-    /// Appends other text.
-    pub fn append_text(&mut self, text: &Self) {
-        self.0.extend_from_slice(&text.0);
     }
 
     /// Appends blanks.

@@ -2,9 +2,11 @@
 
 use super::facts::Facts;
 use super::output::Output;
+use super::replay::Worded;
 use crate::capture::Frame;
 use crate::decode::{Packet, Segment};
 use crate::decode::message::Message;
+use crate::digits::Text;
 use crate::join::{Joiner, Told};
 use crate::time::Timestamp;
 use crate::track::{Event, Sink};
@@ -26,6 +28,14 @@ impl Log {
     /// The same of a segment.
     pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         self.joiner.is_none() && !self.facts.knows_sockets(frame.tap) && self.output.tell_segment(frame, segment)
+    }
+
+    /// The same of one that was put into words.
+    pub fn worded(&mut self, packet: &Worded, words: &Text) {
+        let is_alone = self.joiner.is_none() && !self.facts.knows_sockets(packet.place.tap);
+        if !is_alone || !self.output.tell_worded(packet, words) {
+            self.event(packet.event(words));
+        }
     }
 
     /// Tells what is due at `now`.

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::latency::Measuring;
 use super::pace::{Going, Pacer};
+use super::replay::Worded;
 use super::view::{Out, View};
 use super::{Streams, wants_color};
 use crate::cli;
@@ -15,6 +16,7 @@ use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary, TextWriter};
 use crate::decode::message::Message;
+use crate::digits::Text;
 use crate::capture::Frame;
 use crate::decode::{Network, Packet, Segment};
 use crate::track::event::{Event, Place};
@@ -145,6 +147,22 @@ impl Output {
         let written = text.segment(frame.at, segment, &called);
         self.has_written(written);
         true
+    }
+
+    /// The same of a packet that was put into words.
+    pub fn tell_worded(&mut self, packet: &Worded, words: &Text) -> bool {
+        let Some((text, namer)) = self.packet_lines() else { return false };
+        let Worded { at, place, ends: (sender, receiver), kind, .. } = packet;
+        let looked = namer.look_up_ends((&sender.address, &receiver.address), *place, *at, Asks::Either);
+        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
+        let written = text.worded(*at, kind, packet.words(words), (sender.port, receiver.port), &called);
+        self.has_written(written);
+        true
+    }
+
+    /// Whether lines of packets are plain, and take no events.
+    pub fn has_packet_lines(&mut self) -> bool {
+        self.packet_lines().is_some()
     }
 
     /// Where lines of packets are written that need no events, and who names their ends.

@@ -15,7 +15,7 @@ use super::losses::{Dropping, Loss};
 use super::queue::{Batch, Outbox, Queue};
 use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
-use crate::capture::{Drops, Error, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock};
+use crate::capture::{Drops, Error, Frame, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock};
 use crate::decode;
 use crate::time::Timestamp;
 use crate::track::{Counters, Limits, Tracker, packet_line};
@@ -196,14 +196,13 @@ impl Following {
                     }
                     if shared.tracks {
                         outbox.pass(at);
-                        if decode::supports(frame.link) {
-                            let packet = decode::decode(&frame);
-                            if shared.wants_packets {
-                                outbox.push(packet_line(&packet, &mut words));
+                        match decode::segment_of(&frame) {
+                            // All that following takes.
+                            Some(segment) if !shared.wants_packets && tracker.takes_segments() => {
+                                tracker.observe_segment(&frame, segment, outbox);
                             }
-                            tracker.observe(&packet, outbox);
-                        } else {
-                            *undecoded += 1;
+                            _ if !decode::supports(frame.link) => *undecoded += 1,
+                            _ => observe(&frame, shared.wants_packets.then_some(&mut words), tracker, outbox),
                         }
                     }
                     is_new = true;
@@ -219,6 +218,16 @@ impl Following {
             }
         }
     }
+}
+
+/// Follows a frame's packet, and puts it into words where they are wanted.
+#[inline(never)]
+fn observe(frame: &Frame<'_>, words: Option<&mut String>, tracker: &mut Tracker, outbox: &mut Outbox) {
+    let packet = decode::decode(frame);
+    if let Some(words) = words {
+        outbox.push(packet_line(&packet, words));
+    }
+    tracker.observe(&packet, outbox);
 }
 
 /// What is left goes to the file and to the log before the tap sleeps.

@@ -24,6 +24,7 @@ pub use hops::place_name;
 pub use json::JsonWriter;
 pub use ladder::LadderWriter;
 pub use layout::Layout;
+pub use plain::Words;
 pub use summary::Summary;
 pub use text::TextWriter;
 pub use tree::TreeWriter;

@@ -19,6 +19,15 @@ use crate::name::{Called, Namer};
 use crate::time::Timestamp;
 use crate::track::event::Event;
 
+/// What a packet says.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    /// In UTF-8.
+    pub text: &'a [u8],
+    /// There is text from the wire in it.
+    pub is_foreign: bool,
+}
+
 impl<W: Write> TextWriter<W> {
     /// Whether lines have neither colours nor columns to keep to, nor more in them than nearly all have.
     pub const fn is_plain(&self) -> bool {
@@ -60,6 +69,26 @@ impl<W: Write> TextWriter<W> {
         // Writing to memory cannot fail.
         let _ = describe::segment(tcp, &mut self.text);
         self.said(start, false);
+        self.write()
+    }
+
+    /// The same of a packet that was put into words.
+    pub fn worded(
+        &mut self,
+        at: Timestamp,
+        kind: &str,
+        words: Words<'_>,
+        (sender, receiver): (Option<u16>, Option<u16>),
+        called: &Called<'_>,
+    ) -> io::Result<()> {
+        let start = self.begin(at);
+        self.end(called.client, sender);
+        self.text.append(ARROW);
+        self.end(called.server, receiver);
+        self.kind(start, kind);
+        let start = self.text.len();
+        self.text.append_bytes(words.text);
+        self.said(start, words.is_foreign);
         self.write()
     }
 
@@ -158,7 +187,7 @@ impl<W: Write> TextWriter<W> {
         let time = self.number.len();
         let column = self.words.max(width) + 2 + time.max(TIME);
         self.text.append_blanks(column - width - time);
-        self.text.append_text(&self.number);
+        self.text.append_bytes(self.number.as_bytes());
     }
 
     /// Ends the line and writes it.

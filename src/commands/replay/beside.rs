@@ -109,8 +109,9 @@ impl Story<'_> {
         let (back, emptied) = bounded(2 * QUEUE);
         let (stop, left) = (self.stop, self.left);
         let Self { following, teller, .. } = self;
+        let has_packet_lines = teller.log.output.has_packet_lines();
         thread::scope(|scope| {
-            let mut sending = Sending::new(to, emptied);
+            let mut sending = Sending::new(to, emptied, has_packet_lines);
             let follower = spawn(scope, "following", move || follow(files, following, &mut sending, stop, left));
             let Some(follower) = follower else { return false };
             tell(from, &back, teller);
@@ -125,11 +126,12 @@ impl Story<'_> {
         let (read_back, emptied) = bounded(2 * QUEUE);
         let (stop, left) = (self.stop, self.left);
         let Self { following, teller, .. } = self;
+        let has_packet_lines = teller.log.output.has_packet_lines();
         thread::scope(|scope| {
             let mut reading = Reading::new(to, emptied);
             let (to, from) = bounded(QUEUE);
             let (back, emptied) = bounded(2 * QUEUE);
-            let mut sending = Sending::new(to, emptied);
+            let mut sending = Sending::new(to, emptied, has_packet_lines);
             let follower = spawn(scope, "following", move || {
                 let mut followed = Followed::default();
                 for batch in &read_from {
@@ -158,7 +160,7 @@ fn read(files: &mut Merged, to: &mut Reading, stop: &AtomicBool, left: u64) {
             Taken::Next(Next::Frame(frame, tap)) => to.frame(&frame, tap),
             Taken::Next(Next::Names(block)) => to.names(block),
             Taken::Next(Next::Idle(at)) => to.idle(at),
-            Taken::Next(Next::End) => {}
+            Taken::Next(Next::End) | Taken::Buffered(..) => {}
             Taken::Position(bytes) => to.position(bytes),
         }
         !to.is_over()
@@ -171,6 +173,18 @@ fn read(files: &mut Merged, to: &mut Reading, stop: &AtomicBool, left: u64) {
 fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop: &AtomicBool, left: u64) {
     take_all(files, stop, left, |taken| {
         match taken {
+            Taken::Buffered(files, left) => {
+                let Some((tap, link)) = to.settled() else { return true };
+                files.each_buffered(|frame| {
+                    if frame.tap != tap || frame.link != link || *left == 0 {
+                        return false;
+                    }
+                    *left -= 1;
+                    following.frame(frame, to);
+                    to.due(frame.at);
+                    true
+                });
+            }
             Taken::Next(Next::Frame(frame, tap)) => {
                 let spot = Spot { id: frame.tap, link: frame.link, tap };
                 match decode::supports(frame.link) {
@@ -193,6 +207,8 @@ fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop:
 
 /// What is there of the files.
 enum Taken<'a> {
+    /// What lies in the buffer, and so many packets are wanted of it at most; what is taken of both is taken.
+    Buffered(&'a mut Merged, &'a mut u64),
     Next(Next<'a>),
     /// So much of them was read, in bytes.
     Position(u64),
@@ -201,8 +217,14 @@ enum Taken<'a> {
 /// Reads the files until `left` packets were read, or `take` wants no more.
 #[inline]
 fn take_all(files: &mut Merged, stop: &AtomicBool, mut left: u64, mut take: impl FnMut(Taken<'_>) -> bool) {
-    let (mut packets, mut goes_on) = (0_u64, true);
+    let (mut packets, mut shown, mut goes_on) = (0_u64, 0, true);
     while left > 0 && goes_on && !stop.load(Ordering::Relaxed) {
+        let before = left;
+        goes_on = take(Taken::Buffered(files, &mut left));
+        packets += before - left;
+        if left == 0 || !goes_on {
+            break;
+        }
         let next = match files.next() {
             Ok(Next::End) | Err(_) => break,
             Ok(next) => next,
@@ -212,7 +234,8 @@ fn take_all(files: &mut Merged, stop: &AtomicBool, mut left: u64, mut take: impl
             (packets, left) = (packets + is_counted, left - is_counted);
         }
         goes_on = take(Taken::Next(next));
-        if goes_on && packets.is_multiple_of(BAR_EVERY) {
+        if goes_on && packets - shown >= BAR_EVERY {
+            shown = packets;
             goes_on = take(Taken::Position(files.position()));
         }
     }

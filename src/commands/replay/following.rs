@@ -56,6 +56,14 @@ impl Spots {
         Some(OwnSpot { id: spot.id, link: spot.link, tap: Arc::clone(tap) })
     }
 
+    /// Where all packets were seen so far, if that is one tap whose packets are each seen once, told like any other, and
+    /// can be decoded.
+    pub fn only(&self) -> Option<(TapId, LinkType)> {
+        let (id, link) = self.latest.filter(|_| self.taps.len() == 1)?;
+        let is_plain = self.taps.get(&id)?.aside.is_none() && decode::supports(link) && link != LinkType::LINUX_SLL2;
+        is_plain.then_some((id, link))
+    }
+
     /// The next packet's is said in any case.
     pub const fn begin_anew(&mut self) {
         self.latest = None;
@@ -66,6 +74,8 @@ impl Spots {
 pub(super) trait Telling: Sink {
     /// A packet is there; the events that come next are known by it.
     fn meet(&mut self, at: Timestamp, spot: Spot<'_>);
+    /// The same of the next packet of the same tap and link.
+    fn next(&mut self, _at: Timestamp) {}
     /// A line of the packet alone is wanted. False where it is to come as an event.
     fn packet(&mut self, _packet: &Packet<'_>, _message: Option<&Message<'_>>) -> bool {
         false
@@ -134,6 +144,7 @@ impl Following {
     #[inline]
     pub fn frame<T: Telling>(&mut self, frame: &Frame<'_>, to: &mut T) {
         self.latest = frame.at;
+        to.next(frame.at);
         if self.tracker.takes_segments()
             && let Some(segment) = decode::segment_of(frame)
             && (!self.wants_packets || to.segment(frame, &segment))

@@ -7,6 +7,7 @@ mod packets;
 mod steps;
 mod story;
 mod teller;
+mod worded;
 
 use std::io;
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ use self::beside::Threads;
 use self::following::Following;
 use self::story::{Ending, Story};
 use self::teller::{Teller, Wanted};
+pub(super) use self::worded::Worded;
 use super::again::Originals;
 use super::audience::Audience;
 use super::captures::{bar, open_all};

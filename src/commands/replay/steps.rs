@@ -5,7 +5,11 @@ use crossbeam_channel::{Receiver, Sender};
 use super::events::Events;
 use super::following::{OwnSpot, Spot, Spots, Telling};
 use super::teller::Teller;
-use crate::capture::{Error, LinkType, NameBlock};
+use super::worded::{Worded, WordedPackets};
+use crate::capture::{Error, Frame, LinkType, NameBlock, TapId};
+use crate::decode::message::Message;
+use crate::decode::{Packet, Segment};
+use crate::digits::Text;
 use crate::time::Timestamp;
 use crate::track::{Event, Sink};
 
@@ -24,6 +28,8 @@ enum Step {
     Undecoded,
     /// So many of the events.
     Events(usize),
+    /// So many of the packets in words. Each says when it was.
+    Worded(usize),
     Idle(Timestamp, bool),
     Names(Box<NameBlock>),
     Errors(Vec<Error>),
@@ -37,6 +43,7 @@ enum Step {
 pub(super) struct Steps {
     list: Vec<Step>,
     events: Events,
+    worded: WordedPackets,
 }
 
 /// Sends the steps of a story to whoever tells it.
@@ -46,14 +53,49 @@ pub(super) struct Sending {
     /// Steps that were told, to be used again.
     back: Receiver<Steps>,
     spots: Spots,
+    /// The latest packet, where it was not sent yet: nobody has to know of one of which nothing is told.
+    met: Option<Timestamp>,
     /// All events of the latest packet were given. The next packet says so, too.
     is_due: bool,
     is_over: bool,
+    /// Packets are told by plain lines.
+    has_packet_lines: bool,
 }
 
 impl Sending {
-    pub fn new(to: Sender<Steps>, back: Receiver<Steps>) -> Self {
-        Self { steps: Steps::default(), to, back, spots: Spots::default(), is_due: false, is_over: false }
+    pub fn new(to: Sender<Steps>, back: Receiver<Steps>, has_packet_lines: bool) -> Self {
+        let (steps, spots) = (Steps::default(), Spots::default());
+        Self { steps, to, back, spots, met: None, is_due: false, is_over: false, has_packet_lines }
+    }
+
+    /// Where nothing more has to be known of packets than their frames: of the only tap there was so far.
+    pub fn settled(&self) -> Option<(TapId, LinkType)> {
+        self.spots.only()
+    }
+
+    /// Whether packets are told by lines that take no events: those of one tap, which nobody else has seen.
+    fn writes_packets(&self) -> bool {
+        self.has_packet_lines && !self.is_over && self.spots.only().is_some()
+    }
+
+    /// What comes next is of the latest packet.
+    #[inline]
+    fn send_met(&mut self) {
+        if let Some(at) = self.met.take() {
+            self.push(Step::Packet(at));
+        }
+    }
+
+    /// A packet was put into words.
+    #[inline]
+    fn has_worded(&mut self) {
+        match self.steps.list.last_mut() {
+            Some(Step::Worded(count)) => *count += 1,
+            _ => self.steps.list.push(Step::Worded(1)),
+        }
+        if self.steps.worded.len() >= MAX_EVENTS || self.steps.worded.bytes() >= MAX_BYTES {
+            self.flush();
+        }
     }
 
     /// Sends what there is.
@@ -85,6 +127,7 @@ impl Sink for Sending {
         if self.is_over {
             return;
         }
+        self.send_met();
         self.pass();
         self.steps.events.push(event);
         match self.steps.list.last_mut() {
@@ -104,10 +147,38 @@ impl Telling for Sending {
             self.push(Step::Spot(spot));
         }
         self.is_due = false;
-        self.push(Step::Packet(at));
+        self.met = Some(at);
+        if self.spots.only().is_none() {
+            // Copies are waited for as long as packets come.
+            self.send_met();
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
+        let is_worded = self.writes_packets() && self.steps.worded.packet(packet, message);
+        if is_worded {
+            self.has_worded();
+        }
+        is_worded
+    }
+
+    fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
+        let is_worded = self.writes_packets();
+        if is_worded {
+            self.steps.worded.segment(frame, segment);
+            self.has_worded();
+        }
+        is_worded
+    }
+
+    #[inline]
+    fn next(&mut self, at: Timestamp) {
+        self.is_due = false;
+        self.met = Some(at);
     }
 
     fn undecoded(&mut self, _link: LinkType) {
+        self.send_met();
         self.push(Step::Undecoded);
     }
 
@@ -151,10 +222,16 @@ pub(super) struct Hearing {
 impl Hearing {
     /// Tells some steps, and leaves none. False where no more are wanted.
     pub fn tell(&mut self, steps: &mut Steps, teller: &mut Teller<'_>) -> bool {
-        let Steps { list, events } = steps;
-        let mut taken = events.take();
+        let Steps { list, events, worded } = steps;
+        let (mut taken, mut told) = (events.take(), 0);
         for step in list.drain(..) {
             match step {
+                Step::Worded(count) => {
+                    self.pass(teller);
+                    let (packets, words) = worded.part(told..told + count);
+                    self.worded(packets, words, teller);
+                    told += count;
+                }
                 Step::Events(count) => taken.by_ref().take(count).for_each(|event| teller.event(event)),
                 step => self.step(step, teller),
             }
@@ -164,7 +241,21 @@ impl Hearing {
         }
         drop(taken);
         events.clear();
+        worded.clear();
         true
+    }
+
+    fn worded(&self, packets: &[Worded], words: &Text, teller: &mut Teller<'_>) {
+        for packet in packets {
+            if let Some(spot) = &self.spot {
+                teller.give(spot.id);
+                teller.meet(packet.at, spot.lent());
+            }
+            teller.log.worded(packet, words);
+            if teller.is_over() {
+                return;
+            }
+        }
     }
 
     fn step(&mut self, step: Step, teller: &mut Teller<'_>) {
@@ -187,7 +278,7 @@ impl Hearing {
             Step::Names(block) => teller.names(&block),
             Step::Errors(errors) => teller.errors(errors),
             Step::Position(bytes) => teller.position(bytes),
-            Step::Due | Step::Events(_) => self.pass(teller),
+            Step::Due | Step::Events(_) | Step::Worded(_) => self.pass(teller),
         }
     }
 

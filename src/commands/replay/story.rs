@@ -64,6 +64,9 @@ impl Story<'_> {
         let mut whole = true;
         while self.left > 0 && self.goes_on() {
             self.read_buffered(files);
+            if self.left == 0 {
+                break;
+            }
             self.rewriting.iter_mut().for_each(|rewriting| rewriting.look_ahead(files));
             match files.next() {
                 Ok(Next::Frame(frame, tap)) if tap.aside.is_some() => {
