@@ -17,6 +17,7 @@ mod open;
 pub mod rights;
 pub mod sandboxes;
 pub mod stop;
+pub mod traffic;
 pub mod write;
 
 pub use bpf::Program;

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::losses::{Dropping, Loss};
 use super::queue::{Batch, Outbox, Queue};
 use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
+use crate::capture::traffic::ring_by_rate;
 use crate::capture::{Drops, Error, Frame, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock};
 use crate::decode;
 use crate::time::Timestamp;
@@ -56,6 +57,35 @@ pub(super) struct Shared {
     /// Whether anything is: not so where packets are recorded only.
     pub tracks: bool,
     pub limits: Limits,
+    /// Bytes that the rings of busy interfaces may have beyond what each has.
+    pub spare_ring: AtomicUsize,
+}
+
+/// As much may all of them have beyond it, and each in all.
+pub(super) const SPARE_RING: usize = 64 << 20;
+const LARGEST_RING: usize = 64 << 20;
+
+/// What a ring has of [`Shared::spare_ring`], until its tap is done.
+struct MoreRing {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl MoreRing {
+    /// For a ring of that size, by what its interface carries.
+    fn take(shared: Arc<Shared>, interface: &str, ring: usize) -> Self {
+        let wanted = ring_by_rate(interface).unwrap_or_default().min(LARGEST_RING).saturating_sub(ring);
+        let left = |spare: usize| Some(spare - spare.min(wanted));
+        let spare = shared.spare_ring.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        let bytes = spare.unwrap_or_default().min(wanted);
+        Self { shared, bytes }
+    }
+}
+
+impl Drop for MoreRing {
+    fn drop(&mut self) {
+        self.shared.spare_ring.fetch_add(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// What to open.
@@ -66,6 +96,8 @@ pub(super) struct Wanted {
     /// The path of the network namespace; `None` is the program's own.
     pub namespace: Option<PathBuf>,
     pub options: LiveOptions,
+    /// Its ring may be larger, where its interface is busy.
+    pub may_grow: bool,
     /// What the user wants to see there, which may change.
     pub filter: Option<LiveFilter>,
     /// How often to look for what is overdue while nothing comes.
@@ -104,8 +136,8 @@ pub(super) fn spawn(
     let outbox = Outbox::new(id, sender, Arc::clone(&shared.queue), stop.clone());
     let recorder = wanted.recorder.take();
     let (tell, opened) = bounded(1);
-    let work = move || match open(wanted, stop) {
-        Ok(live) => {
+    let work = move || match open(wanted, &shared, stop) {
+        Ok((live, _more_ring)) => {
             let tap = live.tap(id).cloned();
             let unknown = || Error::Io { name: String::new(), source: std::io::Error::other("a tap without a name") };
             if tell.send(tap.ok_or_else(unknown)).is_ok() {
@@ -122,16 +154,19 @@ pub(super) fn spawn(
     }
 }
 
-fn open(wanted: Wanted, stop: Stop) -> Result<LiveTap, Error> {
-    let Wanted { id, tap, namespace, options, filter, idle, .. } = wanted;
+/// Opens a tap, and says what its ring has beyond its own.
+fn open(wanted: Wanted, shared: &Arc<Shared>, stop: Stop) -> Result<(LiveTap, Option<MoreRing>), Error> {
+    let Wanted { id, tap, namespace, mut options, filter, idle, may_grow, .. } = wanted;
     let namespace = namespace.map(|path| Namespace::open(&path)).transpose()?;
     namespace.as_ref().map_or(Ok(()), Namespace::enter)?;
+    let more_ring = may_grow.then(|| MoreRing::take(Arc::clone(shared), &tap.interface, options.ring_bytes));
+    options.ring_bytes += more_ring.as_ref().map_or(0, |more| more.bytes);
     let mut live = LiveTap::open_here(tap, id, namespace, &options, stop)?;
     live.set_idle(idle);
     filter.map(|filter| live.follow(filter)).transpose()?;
     // From here on it reads what anybody may have sent.
     confined::tap();
-    Ok(live)
+    Ok((live, more_ring))
 }
 
 struct Following {

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
@@ -31,7 +31,7 @@ use super::plan::{Place, Plan, Wish};
 use super::recording;
 use super::rooms::{Kernel, Sandboxes};
 use super::starting::{SEARCHING, Starting};
-use super::tap::{Message, Shared};
+use super::tap::{Message, SPARE_RING, Shared};
 use super::undecoded::Undecoded;
 use super::{Messages, Streams, capture_filter, copies, limits, signals};
 use crate::capture::live::LiveOptions;
@@ -206,6 +206,7 @@ impl Watching {
             wants_packets: output.wants_packets(),
             tracks: !keeping.is_silent,
             limits: limits(&arguments.output, output.measures()),
+            spare_ring: AtomicUsize::new(SPARE_RING),
         };
         let copies = copies(&arguments.output);
         let options = LiveOptions {

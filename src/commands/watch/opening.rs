@@ -41,6 +41,15 @@ const PUBLISHED_SNAP_LEN: u32 = 192;
 /// How long the daemon may take to say why an interface is gone.
 const EXPLAINING: Duration = Duration::from_secs(1);
 
+/// The ring that a tap may have.
+#[derive(Clone, Copy)]
+struct Ring {
+    bytes: usize,
+    /// It may be larger where its interface is busy, which takes a moment to see. There is none where an interface comes
+    /// while it is watched: its first packets are not to be missed.
+    may_grow: bool,
+}
+
 impl Watching {
     /// Opens what is wanted and not open, and closes what is wanted no more. Gives the targets whose taps failed.
     pub(super) fn open_missing(&mut self, directory: &Directory, at_start: bool) -> Result<HashSet<For>, ExitCode> {
@@ -55,7 +64,8 @@ impl Watching {
         let open: HashSet<_> = self.taps.values().map(|tap| tap.place.clone()).collect();
         let is_missing = |wish: &&Wish| !open.contains(&wish.place) && !self.given_up.contains(&wish.place);
         let missing: Vec<Wish> = wishes.iter().filter(is_missing).cloned().collect();
-        let ring = ring(wishes.iter().filter(|wish| wish.place.content == Content::All).count());
+        let bytes = ring(wishes.iter().filter(|wish| wish.place.content == Content::All).count());
+        let ring = Ring { bytes, may_grow: at_start };
         for wish in wishes.iter().filter(|wish| open.contains(&wish.place)) {
             self.claim(wish);
         }
@@ -238,7 +248,7 @@ impl Watching {
         if place.room == Room::Host || self.taps.values().any(|tap| tap.place == place) {
             return None;
         }
-        let begun = self.open(place, Some(path.to_owned()), tap(interface, None, None), SMALLEST_RING);
+        let begun = self.open(place, Some(path.to_owned()), tap(interface, None, None), Ring { bytes: SMALLEST_RING, may_grow: false });
         begun.ok().map(|(id, opening)| (id, path.to_owned(), opening))
     }
 
@@ -269,7 +279,7 @@ impl Watching {
     }
 
     /// Begins to open a tap.
-    fn open(&mut self, place: Place, path: Option<PathBuf>, tap: Tap, ring: usize) -> Result<(TapId, Opening), Error> {
+    fn open(&mut self, place: Place, path: Option<PathBuf>, tap: Tap, ring: Ring) -> Result<(TapId, Opening), Error> {
         let id = TapId(self.next_tap);
         let stop = Stop::new()?;
         self.stops.add(&stop);
@@ -278,7 +288,7 @@ impl Watching {
             Content::Lookups => Duration::from_secs(1),
         };
         let filter = self.live_filter(&place, &tap)?;
-        let options = self.options(place.content, ring);
+        let options = self.options(place.content, ring.bytes);
         let counts = place.content != Content::Published;
         if counts {
             self.client_taps.remove(&id)
@@ -286,7 +296,10 @@ impl Watching {
             self.client_taps.insert(id)
         };
         let recorder = self.keeping.recording.as_ref().map(|recording| recording.recorder(id));
-        let wanted = Wanted { id, tap, namespace: path, options, filter: filter.clone(), idle, counts, recorder };
+        let may_grow = ring.may_grow && place.content == Content::All && self.ring.is_none();
+        let filter_of = filter.clone();
+        let wanted =
+            Wanted { id, tap, namespace: path, options, may_grow, filter: filter_of, idle, counts, recorder };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.taps.insert(id, OpenTap { stop, place, filter, settling: None });
         // A long watch of many containers comes round to numbers that are free again.
