@@ -283,14 +283,7 @@ impl Flows {
     }
 
     fn message(&mut self, packet: &Packet<'_>, message: &Message<'_>, sink: &mut dyn Sink) {
-        let place = place(packet);
-        let ends = Ends {
-            client: message.client,
-            server: message.server,
-            client_mac: packet.link.source,
-            server_mac: packet.link.destination,
-        };
-        let carried = carried(message, ends, place, seen(packet), false);
+        let carried = carried(message, macs(packet), place(packet), seen(packet), false);
         match message.role {
             Role::Request => self.exchanges.request(&carried, &mut self.counters, sink),
             Role::Reply => {
@@ -314,9 +307,9 @@ fn stream(
     counters: &mut Counters,
     sink: &mut dyn Sink,
 ) {
-    let (place, ends) = (way.key.place(), ends(way, macs));
+    let place = way.key.place();
     carries.feed(&tcp, &mut |message| {
-        let carried = carried(&message, ends, place, seen, true);
+        let carried = carried(&message, macs, place, seen, true);
         match message.role {
             Role::Reply => {
                 if !exchanges.reply(&carried, sink) {
@@ -351,17 +344,17 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
     }
 }
 
-/// A message with its ends turned so that the client is first, and the MAC addresses with them.
+/// A message with its ends, the client first, and the MAC addresses with them.
 #[inline]
 fn carried<'a>(
     message: &'a Message<'a>,
-    ends: Ends,
+    (sender_mac, receiver_mac): Macs,
     place: Place,
     seen: Seen,
     over_tcp: bool,
 ) -> exchange::Carried<'a> {
-    let cast = ends.server_mac.map(Cast::of);
-    let (sender_mac, receiver_mac) = (ends.client_mac, ends.server_mac.filter(|mac| !mac.is_group()));
+    let cast = receiver_mac.map(Cast::of);
+    let receiver_mac = receiver_mac.filter(|mac| !mac.is_group());
     let (client_mac, server_mac) = match message.role {
         Role::Reply => (receiver_mac, sender_mac),
         _ => (sender_mac, receiver_mac),
