@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn numbers_of_any_size() {
         let powers = (0..20).map(|power| 10_u64.pow(power));
-        for number in powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(7)]).chain([u64::MAX]) {
+        for number in powers.flat_map(|power| [power - 1, power, power + 1, power.saturating_mul(7)]).chain([u64::MAX])
+        {
             assert_eq!(written(|out| push(out, number)), number.to_string());
         }
         for number in (0..=u32::MAX).step_by(65_521) {

@@ -194,7 +194,11 @@ mod tests {
             }
         }
         for text in ["", "→", "seven→", "eight ~~→", "0123456789abcdef→x"] {
-            assert_eq!((is_plain(text), plain_prefix(text.as_bytes())), (text.is_empty(), text.find('→').unwrap_or(0)), "{text}");
+            assert_eq!(
+                (is_plain(text), plain_prefix(text.as_bytes())),
+                (text.is_empty(), text.find('→').unwrap_or(0)),
+                "{text}"
+            );
         }
     }
 

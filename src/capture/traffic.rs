@@ -1,5 +1,6 @@
 //! How much an interface carries at the moment, by which the size of its ring is chosen.
 
+use std::path::Path;
 use std::time::Duration;
 
 /// The kernel's counters of the calling thread's network namespace (proc(5)).
@@ -16,9 +17,16 @@ const COUNTED_FOR: Duration = Duration::from_millis(20);
 /// The bytes that the ring of an interface of the calling thread's network namespace should have by what it carries now.
 /// Takes 20 ms. `None` where the kernel does not say.
 pub fn ring_by_rate(interface: &str) -> Option<usize> {
-    let before = Carried::by(interface)?;
+    let ports = ports(interface);
+    let before = Carried::by(interface, &ports)?;
     std::thread::sleep(COUNTED_FOR);
-    Some(Carried::by(interface)?.ring(before, COUNTED_FOR))
+    Some(Carried::by(interface, &ports)?.ring(before, COUNTED_FOR))
+}
+
+/// The ports of a bridge: what goes from one to another it does not count as its own before somebody captures there.
+fn ports(bridge: &str) -> Vec<String> {
+    let ports = std::fs::read_dir(Path::new("/sys/class/net").join(bridge).join("brif"));
+    ports.into_iter().flatten().filter_map(|port| port.ok()?.file_name().into_string().ok()).collect()
 }
 
 /// What an interface has carried, in both directions, since it is there.
@@ -29,18 +37,19 @@ struct Carried {
 }
 
 impl Carried {
-    /// That of an interface of the calling thread's network namespace, or of all for [`super::live::ANY`]. `None` where
-    /// the kernel does not say.
-    fn by(interface: &str) -> Option<Self> {
-        Self::read(&std::fs::read_to_string(COUNTERS).ok()?, interface)
+    /// That of an interface of the calling thread's network namespace with what its ports have received, or of all for
+    /// [`super::live::ANY`]. `None` where the kernel does not say.
+    fn by(interface: &str, ports: &[String]) -> Option<Self> {
+        Self::read(&std::fs::read_to_string(COUNTERS).ok()?, interface, ports)
     }
 
-    fn read(counters: &str, interface: &str) -> Option<Self> {
-        let is_it = |name: &str| interface == super::live::ANY || name == interface;
+    fn read(counters: &str, interface: &str, ports: &[String]) -> Option<Self> {
         let mut all: Option<Self> = None;
         for (name, counts) in counters.lines().filter_map(|line| line.split_once(':')) {
-            if is_it(name.trim()) {
-                let Self { packets, bytes } = Self::of(counts)?;
+            let name = name.trim();
+            let is_it = interface == super::live::ANY || name == interface;
+            if is_it || ports.iter().any(|port| port == name) {
+                let Self { packets, bytes } = Self::of(counts, is_it)?;
                 let before = all.unwrap_or_default();
                 all = Some(Self { packets: before.packets + packets, bytes: before.bytes + bytes });
             }
@@ -49,10 +58,13 @@ impl Carried {
     }
 
     /// Bytes and packets received are the first two of eight columns, those sent the first two of the next eight.
-    fn of(counts: &str) -> Option<Self> {
+    fn of(counts: &str, sent_too: bool) -> Option<Self> {
         let counts: Vec<u64> = counts.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
-        let count = |column: usize| counts.get(column).copied();
-        Some(Self { packets: count(1)?.saturating_add(count(9)?), bytes: count(0)?.saturating_add(count(8)?) })
+        let count = |column: usize| {
+            let (received, sent) = (counts.get(column)?, counts.get(column + 8)?);
+            Some(if sent_too { received.saturating_add(*sent) } else { *received })
+        };
+        Some(Self { packets: count(1)?, bytes: count(0)? })
     }
 
     /// The bytes that a ring should have at the rate since `earlier`, so long ago.
@@ -78,11 +90,12 @@ br-4f1c0a9b3d2e: 1000 10 0 0 0 0 0 0 500 5 0 0 0 0 0 0
     #[test]
     fn both_directions_count() {
         let carried = |packets, bytes| Some(Carried { packets, bytes });
-        assert_eq!(Carried::read(TEXT, "br-4f1c0a9b3d2e"), carried(15, 1500));
-        assert_eq!(Carried::read(TEXT, "any"), carried(15 + 394, 1500 + 25_442));
-        assert_eq!(Carried::read(TEXT, "eth0"), None);
-        assert_eq!(Carried::read("eth0: 1 x", "eth0"), None);
-        assert!(Carried::by("lo").is_some());
+        let read = |interface| Carried::read(TEXT, interface, &[]);
+        assert_eq!(read("br-4f1c0a9b3d2e"), carried(15, 1500));
+        assert_eq!(read("any"), carried(15 + 394, 1500 + 25_442));
+        assert_eq!(Carried::read(TEXT, "br-4f1c0a9b3d2e", &["lo".into()]), carried(15 + 197, 1500 + 12_721));
+        assert_eq!((read("eth0"), Carried::read("eth0: 1 x", "eth0", &[])), (None, None));
+        assert!(Carried::by("lo", &ports("lo")).is_some());
     }
 
     #[test]

@@ -7,7 +7,11 @@ use super::pace::{Going, Pacer};
 use super::replay::Worded;
 use super::view::{Out, View};
 use super::{Streams, wants_color};
+use crate::capture::Frame;
 use crate::cli;
+use crate::decode::message::Message;
+use crate::decode::{Network, Packet, Segment};
+use crate::digits::Text;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
@@ -15,10 +19,6 @@ use crate::name::{Asks, Introduction, Looked, Namer, Naming, Room};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary, TextWriter};
-use crate::decode::message::Message;
-use crate::digits::Text;
-use crate::capture::Frame;
-use crate::decode::{Network, Packet, Segment};
 use crate::track::event::{Event, Place};
 
 /// Which events become lines.

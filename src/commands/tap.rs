@@ -16,7 +16,9 @@ use super::queue::{Batch, Outbox, Queue};
 use super::recording::Recorder;
 use crate::capture::live::{LiveOptions, LiveTap};
 use crate::capture::traffic::ring_by_rate;
-use crate::capture::{Drops, Error, Frame, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock};
+use crate::capture::{
+    Drops, Error, Frame, LinkType, LiveFilter, Namespace, Next, Source, Stop, Tap, TapId, wall_clock,
+};
 use crate::decode;
 use crate::time::Timestamp;
 use crate::track::{Counters, Limits, Tracker, packet_line};

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::line::Port;
 use super::units::{Count, Seconds};
+use crate::address;
 use crate::decode::icmp::Quoted;
 use crate::decode::message::Endpoint;
 use crate::decode::{describe, dns, ip};
+use crate::digits::{self, Append};
 use crate::join::Told;
 use crate::name::Namer;
 use crate::time::Timestamp;
@@ -16,8 +18,6 @@ use crate::track::event::{
     Connection, DatagramStage, Datagrams, Direction, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Notice,
     Outcome, Place, Remaining, Stage, Subject, What,
 };
-use crate::address;
-use crate::digits::{self, Append};
 
 /// Writes what an event says. Names and other foreign text in it are not escaped yet.
 pub fn write(told: &Told<'_>, namer: &Namer, short: bool, out: &mut impl Append) -> fmt::Result {

@@ -1,11 +1,11 @@
 //! What is kept of a TCP connection. There may be a million: each byte of an entry is a megabyte, and each line of the
 //! cache that it fills is waited for.
 
+use super::FlowKey;
 use super::event::{Ends, Handshake, Seen, Side};
 use super::marks::Marks;
 use super::segment::{Half, Sequel};
 use super::stream::Stream;
-use super::FlowKey;
 use crate::address::MacAddr;
 use crate::decode::Tcp;
 use crate::decode::message::ProtocolId;
@@ -33,25 +33,26 @@ pub(super) enum Step {
     Ack,
 }
 
-/// A connection.
+/// A connection. What each segment asks for or sets is together, beside the key; then each direction.
+#[repr(C)]
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    pub client: Half,
-    pub server: Half,
-    pub first: Seen,
     pub last: Seen,
+    pub first: Seen,
     pub streams: Option<Box<Streams>>,
-    shaken: Shaken,
-    client_mac: MacAddr,
-    server_mac: MacAddr,
-    /// The sequence number of the SYN: another one is another connection.
-    initial: u32,
     pub phase: Phase,
     /// Who said first that it is done.
     pub closes: Option<Side>,
     /// How often the SYN was sent, as far as a byte counts; Linux sends it 127 times at most (`tcp_syn_retries`).
     tries: u8,
     marks: Marks,
+    server_mac: MacAddr,
+    client_mac: MacAddr,
+    pub client: Half,
+    pub server: Half,
+    /// The sequence number of the SYN: another one is another connection.
+    initial: u32,
+    shaken: Shaken,
 }
 
 /// The bytes of a connection whose protocol is read.

@@ -144,7 +144,11 @@ impl Exchanges {
         (exchange.reply, exchange.ends, exchange.late) = (Some(carried.seen), ends, late);
         exchange.subject = pending.answered(&carried.message.subject);
         sink.event(Event::Exchange(exchange));
-        if table.key(slot) == exact { table.remove_hashed(hash, slot) } else { table.remove(slot) }
+        if table.key(slot) == exact {
+            table.remove_hashed(hash, slot)
+        } else {
+            table.remove(slot)
+        }
         true
     }
 

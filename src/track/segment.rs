@@ -320,7 +320,13 @@ mod tests {
     impl Pair {
         fn see(&mut self, micros: u64, flags: u8, (sequence, length): (u32, usize)) -> &mut Self {
             let at = Timestamp::from_nanos(1_000_000_000 + micros * 1000);
-            self.own.take(&tcp(flags, sequence, 1, length), at, &self.other, || Some(Duration::from_micros(100)), false);
+            self.own.take(
+                &tcp(flags, sequence, 1, length),
+                at,
+                &self.other,
+                || Some(Duration::from_micros(100)),
+                false,
+            );
             self
         }
 

@@ -30,14 +30,16 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed(pub(super) u32);
 
+/// In this order, so that an entry is found, moved and taken out by what stands together at its beginning.
+#[repr(C)]
 #[derive(Debug)]
 struct Entry<K, V> {
     key: K,
-    value: V,
     stamp: Timestamp,
     /// The place before it in its list, and in the upper bits which list that is: a byte for it would make eight.
     previous_and_list: u32,
     next: u32,
+    value: V,
 }
 
 impl<K, V> Entry<K, V> {

@@ -248,7 +248,12 @@ impl Watching {
         if place.room == Room::Host || self.taps.values().any(|tap| tap.place == place) {
             return None;
         }
-        let begun = self.open(place, Some(path.to_owned()), tap(interface, None, None), Ring { bytes: SMALLEST_RING, may_grow: false });
+        let begun = self.open(
+            place,
+            Some(path.to_owned()),
+            tap(interface, None, None),
+            Ring { bytes: SMALLEST_RING, may_grow: false },
+        );
         begun.ok().map(|(id, opening)| (id, path.to_owned(), opening))
     }
 
@@ -298,8 +303,7 @@ impl Watching {
         let recorder = self.keeping.recording.as_ref().map(|recording| recording.recorder(id));
         let may_grow = ring.may_grow && place.content == Content::All && self.ring.is_none();
         let filter_of = filter.clone();
-        let wanted =
-            Wanted { id, tap, namespace: path, options, may_grow, filter: filter_of, idle, counts, recorder };
+        let wanted = Wanted { id, tap, namespace: path, options, may_grow, filter: filter_of, idle, counts, recorder };
         let opening = spawn(wanted, stop.clone(), self.sender.clone(), Arc::clone(&self.shared))?;
         self.taps.insert(id, OpenTap { stop, place, filter, settling: None });
         // A long watch of many containers comes round to numbers that are free again.
