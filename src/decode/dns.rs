@@ -466,7 +466,9 @@ impl<'a> Name<'a> {
     pub fn write_wire(&self, out: &mut Vec<u8>) {
         for label in self.labels() {
             out.push(label.len() as u8);
-            out.extend(label.iter().map(u8::to_ascii_lowercase));
+            let start = out.len();
+            out.extend_from_slice(label);
+            out.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
         }
         out.push(0);
     }

@@ -2,6 +2,7 @@
 //! in bytes; [`TextWriter::event`] does for all others what is done here, and says the same.
 
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::escape::escape;
@@ -18,6 +19,9 @@ use crate::join::Told;
 use crate::name::{Called, Namer};
 use crate::time::Timestamp;
 use crate::track::event::Event;
+
+/// The ports of both ends, the sender's or the client's first.
+type Ports = (Option<u16>, Option<u16>);
 
 /// What a packet says.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +46,8 @@ impl<W: Write> TextWriter<W> {
         message: Option<&Message<'_>>,
         called: &Called<'_>,
     ) -> io::Result<()> {
-        let start = self.begin(packet.at);
-        let (sender, receiver) = message::packet_ports(packet).unzip();
-        self.end(called.client, sender);
-        self.text.append(ARROW);
-        self.end(called.server, receiver);
-        self.kind(start, describe::kind_with(packet, message));
-        let start = self.text.len();
+        let ports = message::packet_ports(packet).unzip();
+        let start = self.head(packet.at, called, ports, describe::kind_with(packet, message));
         // Writing to memory cannot fail.
         let _ = describe::describe_with(packet, message, &mut self.text);
         // Of other messages nothing is told but numbers, in our own words.
@@ -60,12 +59,9 @@ impl<W: Write> TextWriter<W> {
     /// The same of a segment.
     pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
         let Segment { source, destination, tcp, .. } = segment;
-        let start = self.begin(at);
-        self.end(called.client, Some(message::socket_port(&(*source).into(), tcp.source_port)));
-        self.text.append(ARROW);
-        self.end(called.server, Some(message::socket_port(&(*destination).into(), tcp.destination_port)));
-        self.kind(start, "tcp");
-        let start = self.text.len();
+        let port = |address: Ipv4Addr, port| Some(message::socket_port(&address.into(), port));
+        let ports = (port(*source, tcp.source_port), port(*destination, tcp.destination_port));
+        let start = self.head(at, called, ports, "tcp");
         // Writing to memory cannot fail.
         let _ = describe::segment(tcp, &mut self.text);
         self.said(start, false);
@@ -78,15 +74,10 @@ impl<W: Write> TextWriter<W> {
         at: Timestamp,
         kind: &str,
         words: Words<'_>,
-        (sender, receiver): (Option<u16>, Option<u16>),
+        ports: Ports,
         called: &Called<'_>,
     ) -> io::Result<()> {
-        let start = self.begin(at);
-        self.end(called.client, sender);
-        self.text.append(ARROW);
-        self.end(called.server, receiver);
-        self.kind(start, kind);
-        let start = self.text.len();
+        let start = self.head(at, called, ports, kind);
         self.text.append_bytes(words.text);
         self.said(start, words.is_foreign);
         self.write()
@@ -95,11 +86,7 @@ impl<W: Write> TextWriter<W> {
     /// Writes the line of an event outside of tunnels, where lines are plain.
     pub(super) fn plain(&mut self, told: &Told<'_>, namer: &Namer, called: &Called<'_>) -> io::Result<()> {
         let Gist { at, kind, took, ports, .. } = Gist::of(&told.event);
-        let start = self.begin(at);
-        let (client, server) = if ports { told.event.ports() } else { (None, None) };
-        self.end(called.client, client);
-        self.text.append(ARROW);
-        self.end(called.server, server);
+        let start = self.begin(at, called, if ports { told.event.ports() } else { (None, None) });
         // Writing to memory cannot fail.
         if told.published.is_some() || called.publishes {
             let _ = words::port(&Port::of(told, namer), false, &mut self.text);
@@ -119,13 +106,25 @@ impl<W: Write> TextWriter<W> {
         self.write()
     }
 
-    /// Begins a line; where its ends begin.
+    /// Begins a line with everything that stands before its words; where they begin.
     #[inline]
-    fn begin(&mut self, at: Timestamp) -> usize {
+    fn head(&mut self, at: Timestamp, called: &Called<'_>, ports: Ports, kind: &str) -> usize {
+        let start = self.begin(at, called, ports);
+        self.kind(start, kind);
+        self.text.len()
+    }
+
+    /// Begins a line with its ends; where they begin.
+    #[inline]
+    fn begin(&mut self, at: Timestamp, called: &Called<'_>, (client, server): Ports) -> usize {
         self.text.clear();
         self.clock.write(at, false, &mut self.text);
         self.text.append(GAP);
-        self.text.len()
+        let start = self.text.len();
+        self.end(called.client, client);
+        self.text.append(ARROW);
+        self.end(called.server, server);
+        start
     }
 
     /// A name that needs no escaping, and a port.

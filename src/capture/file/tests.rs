@@ -393,3 +393,45 @@ fn files_are_opened_by_path() {
     let missing = FileSource::open(&folder.path().join("a.pcapng"), 0);
     assert!(matches!(missing, Err(Error::NotFound { nearest: Some(near), .. }) if near == path));
 }
+
+/// All frames, as many as are wanted at a time taken from the buffer, and one more as [`Source::next`] gives it.
+fn buffered_frames(source: &mut FileSource, at_a_time: usize) -> Vec<String> {
+    let mut frames = Vec::new();
+    loop {
+        let mut left = at_a_time;
+        source.each_buffered(|frame| {
+            let takes = left > 0;
+            if takes {
+                left -= 1;
+                frames.push(format!("{frame:?}"));
+            }
+            takes
+        });
+        match source.next().unwrap() {
+            Next::Frame(frame, _) => frames.push(format!("{frame:?}")),
+            Next::Names(_) | Next::Idle(_) => {}
+            Next::End => return frames,
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_from_the_buffer_is_what_comes_next() {
+    let packets: Vec<(u32, &[u8])> = (1..40).map(|second| (second, &b"some packet"[..second as usize % 11])).collect();
+    let simple = Ng::little().section().interface(1, 65_535, &[]);
+    let mixed =
+        (1..40_u64).fold(simple, |file, second| file.packet(0, second * 1_000_000, b"packet").names(&[], &["c"]));
+    for bytes in [pcap(&packets), mixed.bytes] {
+        for capacity in [40, 100, 4096] {
+            let source = || {
+                let reader = Box::new(std::io::Cursor::new(bytes.clone()));
+                FileSource::with_capacity(reader, "a", 0, capacity).unwrap()
+            };
+            let all = buffered_frames(&mut source(), 0);
+            assert_eq!(all.len(), 39);
+            for at_a_time in [1, 3, 1000] {
+                assert_eq!(buffered_frames(&mut source(), at_a_time), all, "{capacity} {at_a_time}");
+            }
+        }
+    }
+}
