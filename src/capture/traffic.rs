@@ -8,7 +8,7 @@ const COUNTERS: &str = "/proc/thread-self/net/dev";
 /// How long a ring holds what comes while nobody reads it.
 const HOLDS: Duration = Duration::from_millis(250);
 /// What a `TPACKET_V3` ring takes for a packet beside its bytes: its header, the address of the link, and what aligns
-/// both (Linux, Documentation/networking/packet_mmap.rst).
+/// both (Linux, `Documentation/networking/packet_mmap.rst`).
 const BESIDE: u64 = 112;
 
 /// How long its packets are counted: the error of a rate of a thousand a second is then a few in a hundred.

@@ -145,9 +145,9 @@ impl Exchanges {
         exchange.subject = pending.answered(&carried.message.subject);
         sink.event(Event::Exchange(exchange));
         if table.key(slot) == exact {
-            table.remove_hashed(hash, slot)
+            table.remove_hashed(hash, slot);
         } else {
-            table.remove(slot)
+            table.remove(slot);
         }
         true
     }
