@@ -17,12 +17,14 @@ program=${CARGO_TARGET_DIR:-$root/target}/profiling/bridgetap
 work=$(mktemp -d "${TMPDIR:-/tmp}/bridgetap-profile.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+# Read once, so that no disk is measured.
+cat "$capture" >/dev/null
 for form in '' --summary --packets --json; do
   printf '\n`bridgetap replay%s`\n\n```text\n' "${form:+ $form}"
   # A virtual machine has no counter of cycles; the clock of the processor is everywhere.
-  perf record -q -F 5000 -e cpu-clock -o "$work/perf.data" "$program" replay $form "$capture" >/dev/null 2>"$work/errors" ||
+  perf record -q -F 5000 -e cpu-clock -o "$work/perf.data" "$program" replay --threads 1 $form "$capture" >/dev/null 2>"$work/errors" ||
     { cat "$work/errors" >&2; exit 1; }
   perf report -q -i "$work/perf.data" --no-children --sort symbol --stdio 2>/dev/null |
-    sed -n 's/^ *\([0-9.]*%\) *\[[.k]\] */\1  /p' | cut -c 1-110 | head -n "$functions"
+    sed -n 's/^ *\([0-9.]*%\) *\[[.k]\] */\1  /p' | sed 's/[ -]*$//; s/bridgetap:://g' | cut -c 1-110 | awk -v most="$functions" 'NR <= most'
   printf '```\n'
 done
