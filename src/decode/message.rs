@@ -208,18 +208,23 @@ pub fn over_tcp(source: Endpoint, destination: Endpoint) -> Option<ProtocolId> {
     (0..).zip(PROTOCOLS).find(|(_, protocol)| protocol.claims(source, destination)).map(|(n, _)| ProtocolId(n))
 }
 
-/// The ends of a packet with ports, sender first.
+/// The ends of a packet, sender first, with ports where it has them.
 pub fn ends(ip: &Ip<'_>) -> (Endpoint, Endpoint) {
-    let ports = match ip.transport {
-        Transport::Udp(Udp { source_port, destination_port, .. })
-        | Transport::Tcp(Tcp { source_port, destination_port, .. }) => Some((source_port, destination_port)),
-        _ => None,
-    };
-    match ports {
+    match ports(ip) {
         Some((source, destination)) => {
             (Endpoint::socket(ip.source, source), Endpoint::socket(ip.destination, destination))
         }
         None => (Endpoint::host(ip.source), Endpoint::host(ip.destination)),
+    }
+}
+
+/// The ports of a packet that has them, the sender's first, as they stand in it.
+#[inline]
+const fn ports(ip: &Ip<'_>) -> Option<(u16, u16)> {
+    match ip.transport {
+        Transport::Udp(Udp { source_port, destination_port, .. })
+        | Transport::Tcp(Tcp { source_port, destination_port, .. }) => Some((source_port, destination_port)),
+        _ => None,
     }
 }
 
@@ -238,17 +243,13 @@ pub fn packet_ends(packet: &Packet<'_>) -> Option<(Endpoint, Endpoint)> {
 #[inline]
 pub fn packet_ports(packet: &Packet<'_>) -> Option<(u16, u16)> {
     let Network::Ip(ip) = &packet.network else { return None };
-    let (source, destination) = match &ip.transport {
-        Transport::Udp(Udp { source_port, destination_port, .. })
-        | Transport::Tcp(Tcp { source_port, destination_port, .. }) => (*source_port, *destination_port),
-        _ => return None,
-    };
+    let (source, destination) = ports(ip)?;
     Some((socket_port(&ip.source, source), socket_port(&ip.destination, destination)))
 }
 
 /// The port of a socket: see [`Endpoint::socket`].
 #[inline]
-pub fn socket_port(address: &IpAddr, port: u16) -> u16 {
+fn socket_port(address: &IpAddr, port: u16) -> u16 {
     if *address == dns::DOCKER_DNS { dns::PORT } else { port }
 }
 

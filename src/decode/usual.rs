@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::link::present;
+use super::message::Endpoint;
 use super::tcp::segment;
 use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, icmp, ip, vxlan};
 use crate::address::MacAddr;
@@ -36,6 +37,19 @@ pub struct Segment<'a> {
     pub destination: Ipv4Addr,
     /// The segment itself.
     pub tcp: Tcp<'a>,
+}
+
+impl Segment<'_> {
+    /// The sender, and the receiver.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub fn ends(&self) -> (Endpoint, Endpoint) {
+        let Self { source, destination, tcp, .. } = self;
+        (
+            Endpoint::socket((*source).into(), tcp.source_port),
+            Endpoint::socket((*destination).into(), tcp.destination_port),
+        )
+    }
 }
 
 /// The segment of a frame, if it is a usual one that has one. What it says is what [`super::decode`] says.

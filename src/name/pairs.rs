@@ -85,7 +85,13 @@ impl Namer {
     #[inline]
     pub fn called(&self, pair: &Pair) -> Option<Called<'_>> {
         let Pair { ends, place, at, asks } = *pair;
-        self.called_at((ends.client.address, ends.server.address), place, at, asks)
+        let (client, server) = (ends.client.address, ends.server.address);
+        let (one, other) = (self.known(client, place, at)?, self.known(server, place, at)?);
+        let by_server = (asks == Asks::Either).then_some(other);
+        let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
+        let (client, server) =
+            (self.called_by(one, client, by_server, at)?, self.called_by(other, server, Some(one), at)?);
+        Some(Called { client, server, publishes })
     }
 
     /// Looks up two ends, so that they are named at once; how, where it does not take more to tell. Of a packet's, the
@@ -192,22 +198,6 @@ impl Namer {
             NameAt::Known(at, serial) => self.known.at(at).filter(|who| who.serial == serial)?.called.as_deref(),
             NameAt::Pair(place, pair) => self.pair_names.at(place, pair)?.name(),
         }
-    }
-
-    #[inline]
-    fn called_at(
-        &self,
-        (client, server): (IpAddr, IpAddr),
-        place: Place,
-        at: Timestamp,
-        asks: Asks,
-    ) -> Option<Called<'_>> {
-        let (one, other) = (self.known(client, place, at)?, self.known(server, place, at)?);
-        let by_server = (asks == Asks::Either).then_some(other);
-        let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
-        let (client, server) =
-            (self.called_by(one, client, by_server, at)?, self.called_by(other, server, Some(one), at)?);
-        Some(Called { client, server, publishes })
     }
 
     #[inline]

@@ -2,7 +2,6 @@
 //! in bytes; [`TextWriter::event`] does for all others what is done here, and says the same.
 
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::escape::escape;
@@ -58,12 +57,10 @@ impl<W: Write> TextWriter<W> {
 
     /// The same of a segment.
     pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
-        let Segment { source, destination, tcp, .. } = segment;
-        let port = |address: Ipv4Addr, port| Some(message::socket_port(&address.into(), port));
-        let ports = (port(*source, tcp.source_port), port(*destination, tcp.destination_port));
-        let start = self.head(at, called, ports, "tcp");
+        let (sender, receiver) = segment.ends();
+        let start = self.head(at, called, (sender.port, receiver.port), "tcp");
         // Writing to memory cannot fail.
-        let _ = describe::segment(tcp, &mut self.text);
+        let _ = describe::segment(&segment.tcp, &mut self.text);
         self.said(start, false);
         self.write()
     }

@@ -123,9 +123,8 @@ impl Tracker {
     /// Takes the segment of a frame, as [`Tracker::observe`] takes its packet; where [`Tracker::takes_segments`].
     #[inline]
     pub(crate) fn observe_segment(&mut self, frame: &Frame<'_>, segment: decode::Segment<'_>, sink: &mut dyn Sink) {
-        let decode::Segment { macs, source, destination, tcp } = segment;
-        let source = Endpoint::socket(source.into(), tcp.source_port);
-        let destination = Endpoint::socket(destination.into(), tcp.destination_port);
+        let (source, destination) = segment.ends();
+        let decode::Segment { macs, tcp, .. } = segment;
         let place = Place { tap: frame.tap, if_index: 0, vni: None };
         let seen = Seen { at: frame.at, number: frame.number };
         self.flows.tick(frame.at, sink);

@@ -92,13 +92,11 @@ impl WordedPackets {
         let start = self.words.len();
         // Writing to memory cannot fail.
         let _ = describe::segment(&segment.tcp, &mut self.words);
-        let source = Endpoint::socket(segment.source.into(), segment.tcp.source_port);
-        let destination = Endpoint::socket(segment.destination.into(), segment.tcp.destination_port);
         self.list.push(Worded {
             at: frame.at,
             number: frame.number,
             place: Place { tap: frame.tap, if_index: 0, vni: None },
-            ends: (source, destination),
+            ends: segment.ends(),
             macs: segment.macs,
             kind: "tcp",
             words: start..self.words.len(),
