@@ -44,6 +44,20 @@ impl MacAddr {
         self.0[0] & 1 == 1
     }
 
+    /// The address as a number of 48 bits, whatever their order; for [`Self::from_bits`].
+    #[inline]
+    pub(crate) const fn to_bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_ne_bytes([a, b, c, d, e, f, 0, 0])
+    }
+
+    /// The address that [`Self::to_bits`] is the number of.
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        let [a, b, c, d, e, f, _, _] = bits.to_ne_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
     /// Reads six pairs of hexadecimal digits with colons between them, as Docker and tcpdump write them.
     pub fn parse(text: &str) -> Option<Self> {
         let mut octets = [0; 6];

@@ -104,6 +104,12 @@ pub struct Frame<'a> {
     pub tap: TapId,
 }
 
+impl Frame<'_> {
+    /// None that was seen.
+    pub const EMPTY: Self =
+        Self { number: 0, at: Timestamp::ZERO, wire_len: 0, bytes: &[], link: LinkType::NULL, tap: TapId(0) };
+}
+
 /// Names that a capture file carries, in a pcapng name resolution block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameBlock {

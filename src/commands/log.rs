@@ -9,7 +9,7 @@ use crate::decode::{Packet, Segment};
 use crate::digits::Text;
 use crate::join::{Joiner, Told};
 use crate::time::Timestamp;
-use crate::track::{Event, Sink};
+use crate::track::{Counted, Event, Sink};
 
 /// Where events go.
 pub(super) struct Log {
@@ -76,8 +76,16 @@ impl Sink for Log {
                 joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer));
                 self.make_room();
             }
-            None if self.output.only_counts() => self.output.count(&event),
+            None if self.output.only_counts() => self.output.count_event(&event),
             None => self.facts.tell(&Told::alone(event), &mut self.output),
         }
+    }
+
+    fn only_counts(&self) -> bool {
+        self.joiner.is_none() && self.output.only_counts()
+    }
+
+    fn count(&mut self, counted: &Counted) {
+        self.output.count(counted);
     }
 }

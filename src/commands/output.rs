@@ -19,6 +19,7 @@ use crate::name::{Asks, Introduction, Looked, Namer, Naming, Room};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
 use crate::render::{Layout, Summary, TextWriter};
+use crate::track::Counted;
 use crate::track::event::{Event, Place};
 
 /// Which events become lines.
@@ -114,9 +115,14 @@ impl Output {
     }
 
     /// Counts an event, where nothing more is wanted.
-    #[inline]
-    pub fn count(&mut self, event: &Event<'_>) {
+    pub fn count_event(&mut self, event: &Event<'_>) {
         self.summary.add(event);
+    }
+
+    /// Counts what there is to count of an event, where nothing more is wanted.
+    #[inline]
+    pub fn count(&mut self, counted: &Counted) {
+        self.summary.count(counted);
     }
 
     /// Tells a packet by its line alone, where that is plain and takes no more than looking up its ends. False where it has

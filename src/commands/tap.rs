@@ -233,13 +233,12 @@ impl Following {
                     }
                     if shared.tracks {
                         outbox.pass(at);
-                        match decode::segment_of(&frame) {
-                            // All that following takes.
-                            Some(segment) if !shared.wants_packets && tracker.takes_segments() => {
-                                tracker.observe_segment(&frame, segment, outbox);
-                            }
-                            _ if !decode::supports(frame.link) => *undecoded += 1,
-                            _ => observe(&frame, shared.wants_packets.then_some(&mut words), tracker, outbox),
+                        let is_followed =
+                            !shared.wants_packets && tracker.observe_frame(&frame, &tracker.look_ahead(&frame), outbox);
+                        if !is_followed && decode::supports(frame.link) {
+                            observe(&frame, shared.wants_packets.then_some(&mut words), tracker, outbox);
+                        } else if !is_followed {
+                            *undecoded += 1;
                         }
                     }
                     is_new = true;

@@ -194,6 +194,41 @@ impl<'a> Message<'a> {
         self.questions().next()
     }
 
+    /// The first question where it is as all are that are asked by programs: its name as it stands there, not compressed,
+    /// with the root behind it. What it says is what [`Message::question`] says.
+    #[inline]
+    pub(super) fn plain_question(&self) -> Option<(&'a [u8], RecordType)> {
+        let rest = self.bytes.get(HEADER_LEN..).filter(|_| self.question_count() > 0)?;
+        let mut at = 0;
+        loop {
+            match *rest.get(at)? {
+                0 => break,
+                length @ 1..=63 => at += 1 + usize::from(length),
+                _ => return None,
+            }
+            if at >= MAX_NAME_LEN {
+                return None;
+            }
+        }
+        let (name, behind) = rest.split_at_checked(at + 1)?;
+        let [high, low, _, _] = *behind.first_chunk()?;
+        Some((name, RecordType(u16::from_be_bytes([high, low]))))
+    }
+
+    /// Appends the name of the first question, as [`Name::write_wire`] does. What is asked of it.
+    pub fn write_question(&self, out: &mut Vec<u8>) -> Option<RecordType> {
+        let start = out.len();
+        let Some((name, kind)) = self.plain_question() else {
+            let question = self.question()?;
+            question.name.write_wire(out);
+            return Some(question.kind);
+        };
+        out.extend_from_slice(name);
+        // The lengths of labels are below all letters.
+        out.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+        Some(kind)
+    }
+
     /// The records of the answer section.
     pub fn answers(&self) -> Records<'a> {
         self.records(self.answer_count())

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use super::message::{Endpoint, Message, Protocol, ProtocolId, Retry, Role, Subject, is_to_group};
+use super::message::{self, Endpoint, Message, Protocol, ProtocolId, Retry, Role, Subject};
 use super::{Ip, Layer, Network, Packet, Stop, Transport, header, ip};
 use crate::address::MacAddr;
 
@@ -281,19 +281,32 @@ impl Protocol for Ping {
     fn read<'a>(&self, protocol: ProtocolId, packet: &Packet<'a>) -> Option<Message<'a>> {
         let Network::Ip(ip) = packet.network else { return None };
         let Transport::Icmp(Icmp { body: Body::Echo(echo), .. }) = ip.transport else { return None };
-        let (source, destination) = (Endpoint::host(ip.source), Endpoint::host(ip.destination));
-        let (client, server) = if echo.reply { (destination, source) } else { (source, destination) };
-        Some(Message {
-            protocol,
-            role: if echo.reply { Role::Reply } else { Role::Request },
-            client,
-            server,
-            to_group: !echo.reply && is_to_group(packet, ip.destination),
-            failed: false,
-            id: u64::from(echo.id) << 16 | u64::from(echo.sequence),
-            id_mask: u64::MAX,
-            subject: Subject::Ping { echo, hop_limit: ip.hop_limit, fragmented: ip.fragment.is_some() },
-        })
+        let to_group = packet.link.destination.is_some_and(MacAddr::is_group);
+        let of_packet = (ip.hop_limit, ip.fragment.is_some());
+        Some(Message { protocol, ..ping((ip.source, ip.destination), echo, of_packet, to_group) })
+    }
+}
+
+/// An echo as a message, with the hop limit of its packet and whether that came in fragments, and whether the frame went
+/// to a group.
+#[inline]
+pub(super) fn ping(
+    (source, destination): (IpAddr, IpAddr),
+    echo: Echo,
+    (hop_limit, fragmented): (u8, bool),
+    to_group: bool,
+) -> Message<'static> {
+    let (client, server) = if echo.reply { (destination, source) } else { (source, destination) };
+    Message {
+        protocol: message::PING,
+        role: if echo.reply { Role::Reply } else { Role::Request },
+        client: Endpoint::host(client),
+        server: Endpoint::host(server),
+        to_group: !echo.reply && (to_group || message::is_group(destination)),
+        failed: false,
+        id: u64::from(echo.id) << 16 | u64::from(echo.sequence),
+        id_mask: u64::MAX,
+        subject: Subject::Ping { echo, hop_limit, fragmented },
     }
 }
 

@@ -2,35 +2,54 @@
 
 use std::time::Duration;
 
-use super::dns::{HEADER_LEN, LLMNR_PORT, MDNS_PORT, Message, PORT, Question, Rcode};
+use super::dns::{HEADER_LEN, LLMNR_PORT, MDNS_PORT, Message, PORT, Rcode, RecordType};
 use super::message::{self, Endpoint, Framed, Protocol, ProtocolId, Retry, Role, Subject};
 use super::{Ip, Network, Packet, Transport};
 
 /// The port of the name service of `NetBIOS` (RFC 1002, 4.2), whose messages have the form of DNS.
 const NETBIOS_PORT: u16 = 137;
 
-/// The id and the first question in one number: two lookups from one socket may have drawn the same id.
-fn correlation(id: u16, question: Option<&Question<'_>>) -> u64 {
-    // As FNV-1a, but by eight bytes; an attacker who makes it collide only confuses lookups of his own socket and id.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut mix = |word: u64| {
-        hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+/// The id and the first question in one number: two lookups from one socket may have drawn the same id. With whether there
+/// is a question.
+#[inline]
+fn correlation(message: &Message<'_>) -> (u64, bool) {
+    let (hash, asks) = match message.plain_question() {
+        Some((name, kind)) => (hash(name, kind), true),
+        None => unusual(message),
+    };
+    (hash & !0xffff | u64::from(message.id()), asks)
+}
+
+/// The same of a question that is missing, cut or compressed.
+#[inline(never)]
+fn unusual(message: &Message<'_>) -> (u64, bool) {
+    let Some(question) = message.question() else { return (0, false) };
+    let mut name = Vec::new();
+    question.name.write_wire(&mut name);
+    (hash(&name, question.kind), true)
+}
+
+/// A name on the wire, not compressed, and what is asked of it: as FNV-1a, but by eight bytes. An attacker who makes it
+/// collide only confuses lookups of his own socket and id.
+#[inline]
+fn hash(name: &[u8], kind: RecordType) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ u64::from(kind.0) ^ (name.len() as u64) << 16;
+    let mut mix = |bytes| {
+        hash = (hash ^ folded(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         hash ^= hash >> 32;
     };
-    if let Some(question) = question {
-        for label in question.name.labels() {
-            let (eights, rest) = label.as_chunks::<8>();
+    let (eights, rest) = name.as_chunks::<8>();
+    eights.iter().for_each(|&eight| mix(eight));
+    match name.last_chunk::<8>() {
+        // Some of it once more: what is left by itself would be put together byte for byte.
+        Some(&last) => mix(last),
+        None => {
             let mut last = [0; 8];
             last.iter_mut().zip(rest).for_each(|(byte, rest)| *byte = *rest);
-            for &eight in eights {
-                mix(folded(eight));
-            }
-            // The length, in the place of a byte that is never there.
-            mix(folded(last) ^ (label.len() as u64) << 56);
+            mix(last);
         }
-        mix(u64::from(question.kind.0));
     }
-    hash & !0xffff | u64::from(id)
+    hash
 }
 
 /// Bytes with letters of both cases alike (RFC 4343), and with them some others that names have seldom.
@@ -38,9 +57,17 @@ const fn folded(bytes: [u8; 8]) -> u64 {
     u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
 }
 
-fn exchange(protocol: ProtocolId, bytes: &[u8], from: Endpoint, to: Endpoint) -> Option<message::Message<'_>> {
+/// A message of DNS or a protocol like it.
+#[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+#[inline(always)]
+pub(super) fn exchange(
+    protocol: ProtocolId,
+    bytes: &[u8],
+    from: Endpoint,
+    to: Endpoint,
+) -> Option<message::Message<'_>> {
     let message = Message::new(bytes)?;
-    let (reply, question) = (message.is_response(), message.question());
+    let (reply, (id, asks)) = (message.is_response(), correlation(&message));
     Some(message::Message {
         protocol,
         role: if reply { Role::Reply } else { Role::Request },
@@ -48,9 +75,9 @@ fn exchange(protocol: ProtocolId, bytes: &[u8], from: Endpoint, to: Endpoint) ->
         server: if reply { from } else { to },
         to_group: !reply && to.address.is_multicast(),
         failed: reply && message.rcode() != Rcode::NOERROR,
-        id: correlation(message.id(), question.as_ref()),
+        id,
         // Servers that could not read the question, and captures that are cut, do not have it.
-        id_mask: if reply && question.is_none() { 0xffff } else { u64::MAX },
+        id_mask: if reply && !asks { 0xffff } else { u64::MAX },
         subject: Subject::Dns(message),
     })
 }
@@ -176,7 +203,12 @@ mod tests {
             let name: Vec<u8> =
                 labels.iter().flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
             let bytes = [&[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &name, &[0, 0, kind, 0, 1]].concat();
-            correlation(7, Message::new(&bytes).unwrap().question().as_ref())
+            let id = correlation(&Message::new(&bytes).unwrap());
+            assert!(id.1);
+            // A pointer behind the labels, to a root in the header.
+            let pointed = [&[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &name, &[0xc0, 0, 0, kind, 0, 1]].concat();
+            assert_eq!(correlation(&Message::new(&pointed).unwrap()), id, "however it is written");
+            id.0
         };
         assert_eq!(id(&["auth", "internal"], 1), id(&["AUTH", "Internal"], 1));
         let asked: [(&[&str], u8); 8] = [

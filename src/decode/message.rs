@@ -168,8 +168,8 @@ pub static PROTOCOLS: &[&dyn Protocol] =
     &[&arp::AddressResolution, &icmp::NeighbourDiscovery, &icmp::Ping, &lookup::Dns, &lookup::Mdns, &lookup::Llmnr];
 
 /// Of [`PROTOCOLS`], those that nearly all messages are of.
-const PING: ProtocolId = ProtocolId(2);
-const DNS: ProtocolId = ProtocolId(3);
+pub(super) const PING: ProtocolId = ProtocolId(2);
+pub(super) const DNS: ProtocolId = ProtocolId(3);
 
 /// The message that a packet holds, if it is of a protocol that is paired.
 #[inline]
@@ -249,14 +249,14 @@ pub fn packet_ports(packet: &Packet<'_>) -> Option<(u16, u16)> {
 
 /// The port of a socket: see [`Endpoint::socket`].
 #[inline]
-fn socket_port(address: &IpAddr, port: u16) -> u16 {
+pub(super) fn socket_port(address: &IpAddr, port: u16) -> u16 {
     if *address == dns::DOCKER_DNS { dns::PORT } else { port }
 }
 
-/// Whether a packet went to more than one receiver, by its address on either layer.
-pub fn is_to_group(packet: &Packet<'_>, destination: IpAddr) -> bool {
-    let broadcast = matches!(destination, IpAddr::V4(v4) if v4.is_broadcast());
-    destination.is_multicast() || broadcast || packet.link.destination.is_some_and(MacAddr::is_group)
+/// Whether an address is that of more than one receiver.
+#[inline]
+pub(super) fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
 #[cfg(test)]

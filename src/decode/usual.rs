@@ -7,10 +7,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::icmp::Echo;
 use super::link::present;
-use super::message::Endpoint;
+use super::message::{Endpoint, Message, socket_port};
 use super::tcp::segment;
-use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, icmp, ip, vxlan};
+use super::{Ip, Link, Network, Packet, Tcp, Transport, Udp, dns, icmp, ip, lookup, vxlan};
 use crate::address::MacAddr;
 use crate::capture::{Frame, LinkType};
 
@@ -25,18 +26,29 @@ const UDP: usize = 8;
 /// The EtherType of IPv4, and the version and header length of IPv4 without options.
 const IPV4_WITHOUT_OPTIONS: [u8; 3] = [0x08, 0x00, 0x45];
 
+/// The sender's address on the link, and the receiver's.
+type Macs = (Option<MacAddr>, Option<MacAddr>);
+
 /// A segment of TCP, without what else there is of its packet: nearly all packets are one, and who only follows them
 /// needs no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment<'a> {
     /// The sender's address on the link, and the receiver's.
-    pub macs: (Option<MacAddr>, Option<MacAddr>),
+    pub macs: Macs,
     /// The sender.
     pub source: Ipv4Addr,
     /// The receiver.
     pub destination: Ipv4Addr,
     /// The segment itself.
     pub tcp: Tcp<'a>,
+}
+
+impl Default for Segment<'_> {
+    /// An empty one, between nobody.
+    fn default() -> Self {
+        let nobody = Ipv4Addr::UNSPECIFIED;
+        Self { macs: (None, None), source: nobody, destination: nobody, tcp: Tcp::default() }
+    }
 }
 
 impl Segment<'_> {
@@ -52,16 +64,106 @@ impl Segment<'_> {
     }
 }
 
-/// The segment of a frame, if it is a usual one that has one. What it says is what [`super::decode`] says.
+/// A usual frame, of which no more is read than its headers of Ethernet and IPv4.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual<'a> {
+    headers: &'a [u8; ETHERNET + IPV4],
+    payload: &'a [u8],
+}
+
+impl<'a> Usual<'a> {
+    /// A frame, if it is a usual one.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub fn of(frame: &Frame<'a>) -> Option<Self> {
+        let (headers, payload) = headers(frame)?;
+        Some(Self { headers, payload })
+    }
+
+    /// Its segment of TCP. What it says is what [`super::decode`] says.
+    #[expect(clippy::inline_always, reason = "in line, what nobody asks for is not read")]
+    #[inline(always)]
+    pub fn segment(&self) -> Option<Segment<'a>> {
+        if self.protocol() != ip::TCP {
+            return None;
+        }
+        let (source, destination) = addresses(self.headers);
+        Some(Segment { macs: macs(self.headers)?, source, destination, tcp: tcp(self.payload)? })
+    }
+
+    /// The addresses on the link, and its segment of TCP.
+    #[expect(clippy::inline_always, reason = "in line, what nobody asks for is not read")]
+    #[inline(always)]
+    pub fn macs_and_tcp(&self) -> Option<(Macs, Tcp<'a>)> {
+        Some((self.macs(), tcp(self.payload)?))
+    }
+
+    /// Between whom the segment of a frame would be, if it is a usual one that has one; nobody else asked for it is one.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub fn ends_of_segment(frame: &Frame<'_>) -> Option<((Ipv4Addr, u16), (Ipv4Addr, u16))> {
+        let h = frame.bytes.first_chunk::<{ ETHERNET + IPV4 + 4 }>()?;
+        let (headers, ports) = h.split_first_chunk::<{ ETHERNET + IPV4 }>()?;
+        Some(sockets(headers, *ports.first_chunk()?))
+    }
+
+    /// Its sender and its receiver, with the ports that [`Endpoint::socket`] gives them; 0 where it has none.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub fn ends(&self) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
+        match (self.protocol(), self.payload.first_chunk()) {
+            (ip::TCP | ip::UDP, Some(&ports)) => sockets(self.headers, ports),
+            _ => {
+                let (source, destination) = addresses(self.headers);
+                ((source, 0), (destination, 0))
+            }
+        }
+    }
+
+    /// The protocol that IPv4 carries.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub const fn protocol(&self) -> u8 {
+        self.headers[23]
+    }
+
+    /// The addresses on the link.
+    #[expect(clippy::inline_always, reason = "a part of what is in line")]
+    #[inline(always)]
+    pub fn macs(&self) -> Macs {
+        macs(self.headers).unwrap_or_default()
+    }
+
+    /// Its ping, if it is one. What it says is what [`super::message::read`] says of the packet.
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    pub fn ping(&self) -> Option<Message<'a>> {
+        let (source, destination) = addresses(self.headers);
+        let to_group = self.macs().1.is_some_and(MacAddr::is_group);
+        let of_packet = (self.headers[22], false);
+        Some(icmp::ping((source.into(), destination.into()), echo(self.payload)?, of_packet, to_group))
+    }
+
+    /// Its lookup, if it is one to the usual port or from there; as [`Usual::ping`].
+    #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
+    #[inline(always)]
+    pub fn lookup(&self) -> Option<Message<'a>> {
+        let udp = udp(self.payload)?;
+        if udp.source_port != dns::PORT && udp.destination_port != dns::PORT {
+            return None;
+        }
+        let (source, destination) = addresses(self.headers);
+        let from = Endpoint::socket(source.into(), udp.source_port);
+        let to = Endpoint::socket(destination.into(), udp.destination_port);
+        lookup::exchange(super::message::DNS, udp.payload, from, to)
+    }
+}
+
+/// The segment of a frame, if it is a usual one that has one.
 #[expect(clippy::inline_always, reason = "in line, what nobody asks for is not read")]
 #[inline(always)]
 pub fn segment_of<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
-    let (h, payload) = headers(frame)?;
-    if h[23] != ip::TCP {
-        return None;
-    }
-    let (source, destination) = addresses(h);
-    Some(Segment { macs: macs(h)?, source, destination, tcp: tcp(payload)? })
+    Usual::of(frame)?.segment()
 }
 
 /// Reads a frame, if it is a usual one.
@@ -98,10 +200,19 @@ fn headers<'a>(frame: &Frame<'a>) -> Option<(&'a [u8; ETHERNET + IPV4], &'a [u8]
     (fragment == 0).then_some((h, payload))
 }
 
+/// Sender and receiver, with ports.
+#[expect(clippy::inline_always, reason = "a part of what is in line")]
+#[inline(always)]
+fn sockets(h: &[u8; ETHERNET + IPV4], [a, b, c, d]: [u8; 4]) -> ((Ipv4Addr, u16), (Ipv4Addr, u16)) {
+    let (source, destination) = addresses(h);
+    let (from, to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    ((source, socket_port(&source.into(), from)), (destination, socket_port(&destination.into(), to)))
+}
+
 /// The sender's address on the link, and the receiver's.
 #[expect(clippy::inline_always, reason = "a part of what is in line")]
 #[inline(always)]
-fn macs(h: &[u8; ETHERNET + IPV4]) -> Option<(Option<MacAddr>, Option<MacAddr>)> {
+fn macs(h: &[u8; ETHERNET + IPV4]) -> Option<Macs> {
     let (destination, rest) = h.split_first_chunk::<6>()?;
     let (source, _) = rest.split_first_chunk::<6>()?;
     Some((present(*source), present(*destination)))
@@ -146,6 +257,15 @@ fn tcp(bytes: &[u8]) -> Option<Tcp<'_>> {
     let option_len = (usize::from(h[12] >> 4) * 4).checked_sub(TCP)?;
     let (option_bytes, payload) = rest.split_at_checked(option_len)?;
     Some(segment(h, option_bytes, payload.len(), payload))
+}
+
+#[expect(clippy::inline_always, reason = "a part of what is in line")]
+#[inline(always)]
+fn echo(bytes: &[u8]) -> Option<Echo> {
+    match icmp::read_v4(bytes, bytes.len(), &mut None)?.body {
+        icmp::Body::Echo(echo) => Some(echo),
+        _ => None,
+    }
 }
 
 /// What may be a tunnel's is left to the lax pass.

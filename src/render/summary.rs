@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -13,8 +14,8 @@ use crate::decode::message::{PROTOCOLS, ProtocolId};
 use crate::decode::{icmp, ip, link};
 use crate::latency::Spread;
 use crate::time::nanos;
-use crate::track::event::{Connection, DatagramStage, Event, Exchange, Missing, Outcome, Stage};
-use crate::track::{Counters, PassedOver};
+use crate::track::event::{DatagramStage, Event, Missing, Outcome, Stage};
+use crate::track::{Counted, Counters, PassedOver};
 
 /// Counts the events of a log.
 #[derive(Debug, Default)]
@@ -87,39 +88,32 @@ pub struct Totals {
 impl Summary {
     /// Counts an event.
     pub fn add(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Exchange(exchange) => self.exchange(exchange),
-            Event::Connection(connection) => self.tcp.add(connection),
-            Event::Datagrams(datagrams) => match datagrams.stage {
-                DatagramStage::Began => self.udp.began += 1,
-                DatagramStage::Failed(_) => self.udp.failed += 1,
-                DatagramStage::Idle | DatagramStage::StillOpen(_) => {}
-            },
-            Event::Notice(_) | Event::Packet(_) | Event::Measured(_) => {}
+        if let Some(counted) = event.counted() {
+            self.count(&counted);
+        }
+    }
+
+    /// Counts what there is to count of an event.
+    pub fn count(&mut self, counted: &Counted) {
+        match *counted {
+            Counted::Exchange { protocol, outcome, late, latency } => {
+                self.exchanges.resize_with(PROTOCOLS.len(), Exchanges::default);
+                if let Some(exchanges) = self.exchanges.get_mut(usize::from(protocol.0)) {
+                    exchanges.add(outcome, late, latency);
+                }
+            }
+            Counted::Connection { stage, before_capture, handshake, retransmissions } => {
+                self.tcp.add(stage, before_capture, handshake, retransmissions);
+            }
+            Counted::Datagrams(DatagramStage::Began) => self.udp.began += 1,
+            Counted::Datagrams(DatagramStage::Failed(_)) => self.udp.failed += 1,
+            Counted::Datagrams(DatagramStage::Idle | DatagramStage::StillOpen(_)) => {}
         }
     }
 
     /// Counts events that filters leave out of the log.
     pub const fn leave_out(&mut self, events: u64) {
         self.left_out += events;
-    }
-
-    fn exchange(&mut self, exchange: &Exchange<'_>) {
-        self.exchanges.resize_with(PROTOCOLS.len(), Exchanges::default);
-        let Some(exchanges) = self.exchanges.get_mut(usize::from(exchange.protocol.0)) else { return };
-        if exchange.late {
-            // It was counted as unanswered when it was given up.
-            exchanges.unanswered = exchanges.unanswered.saturating_sub(1);
-        }
-        match exchange.outcome {
-            Outcome::Answered => exchanges.answered += 1,
-            Outcome::Failed(_) => exchanges.failed += 1,
-            Outcome::Unanswered(Missing::CaptureEnded) => exchanges.waiting += 1,
-            Outcome::Unanswered(_) => exchanges.unanswered += 1,
-        }
-        if let Some(latency) = exchange.latency() {
-            exchanges.latency.record(latency);
-        }
     }
 
     /// Writes the summary for people.
@@ -179,6 +173,22 @@ impl Summary {
 }
 
 impl Exchanges {
+    fn add(&mut self, outcome: Outcome, late: bool, latency: Option<Duration>) {
+        if late {
+            // It was counted as unanswered when it was given up.
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+        match outcome {
+            Outcome::Answered => self.answered += 1,
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::Unanswered(Missing::CaptureEnded) => self.waiting += 1,
+            Outcome::Unanswered(_) => self.unanswered += 1,
+        }
+        if let Some(latency) = latency {
+            self.latency.record(latency);
+        }
+    }
+
     const fn total(&self) -> u64 {
         self.answered + self.failed + self.unanswered + self.waiting
     }
@@ -207,13 +217,13 @@ fn spread(latency: &Spread) -> String {
 }
 
 impl Tcp {
-    fn add(&mut self, connection: &Connection) {
-        match connection.stage {
+    fn add(&mut self, stage: Stage, before_capture: bool, handshake: Option<Duration>, retransmissions: u64) {
+        match stage {
             Stage::Opened => {
                 self.opened += 1;
-                self.before_capture += u64::from(connection.before_capture);
-                if let Some((there, back)) = connection.handshake.halves() {
-                    self.handshake.record(there + back);
+                self.before_capture += u64::from(before_capture);
+                if let Some(handshake) = handshake {
+                    self.handshake.record(handshake);
                 }
                 return;
             }
@@ -224,8 +234,7 @@ impl Tcp {
             Stage::Unanswered(_) | Stage::HalfOpen(_) => self.unanswered += 1,
             Stage::StillOpen(_) => self.open += 1,
         }
-        let again = |direction: crate::track::event::Direction| u64::from(direction.retransmissions);
-        self.retransmissions += again(connection.there) + again(connection.back);
+        self.retransmissions += retransmissions;
     }
 
     fn words(&self) -> Option<String> {

@@ -1,11 +1,13 @@
 //! What is kept of a TCP connection. There may be a million: each byte of an entry is a megabyte, and each line of the
 //! cache that it fills is waited for.
 
-use super::FlowKey;
-use super::event::{Ends, Handshake, Seen, Side};
+use std::hint::select_unpredictable;
+
+use super::event::{Ends, Handshake, Seen, Side, Stage};
 use super::marks::Marks;
 use super::segment::{Half, Sequel};
 use super::stream::Stream;
+use super::{Counted, FlowKey};
 use crate::address::MacAddr;
 use crate::decode::Tcp;
 use crate::decode::message::ProtocolId;
@@ -143,6 +145,17 @@ impl Flow {
         self.marks.has(HAS_INITIAL).then_some(self.initial)
     }
 
+    /// The same where the server says it. Without a branch: nobody can guess who sends next.
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
+    pub fn set_server_mac_from(&mut self, from: Side, mac: Option<MacAddr>) {
+        let mark = if mac.is_some() { HAS_SERVER_MAC } else { 0 };
+        let (said, known) = (mac.unwrap_or_default().to_bits(), self.server_mac.to_bits());
+        let says = from == Side::Server;
+        self.marks.put(HAS_SERVER_MAC, select_unpredictable(says, mark, self.marks.only(HAS_SERVER_MAC)));
+        self.server_mac = MacAddr::from_bits(select_unpredictable(says, said, known));
+    }
+
     #[inline]
     pub fn set_server_mac(&mut self, mac: Option<MacAddr>) {
         self.marks.set(HAS_SERVER_MAC, mac.is_some());
@@ -152,6 +165,17 @@ impl Flow {
     /// The packets of its opening.
     pub fn handshake(&self) -> Handshake {
         self.shaken.handshake(self.first.number, self.tries)
+    }
+
+    /// What there is to count of it.
+    pub fn counted(&self, stage: Stage) -> Counted {
+        let handshake = || self.handshake().halves().map(|(there, back)| there + back);
+        Counted::Connection {
+            stage,
+            before_capture: self.before_capture(),
+            handshake: if stage == Stage::Opened { handshake() } else { None },
+            retransmissions: u64::from(self.client.retransmissions()) + u64::from(self.server.retransmissions()),
+        }
     }
 
     /// A packet of its opening was seen, or is not to be told of.

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::event::{Cast, Ends, Event, Exchange, IcmpError, Lookup, Missing, Nodes, Outcome, Place, Seen, Subject};
 use super::table::{Slot, Table};
-use super::{Clock, Counters, Sink, Way};
+use super::{Clock, Counted, Counters, Macs, Sink, Way};
 use crate::decode::dns::RecordType;
-use crate::decode::message::{self, Endpoint, Message, PROTOCOLS, ProtocolId, Retry};
+use crate::decode::message::{self, Endpoint, Message, PROTOCOLS, ProtocolId, Retry, Role};
 use crate::time::Timestamp;
 
 /// The list of requests that wait.
@@ -29,9 +29,9 @@ const ANYONE: Endpoint = Endpoint::host(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
 /// Who asks whom, where, and what tells the request from others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
-    way: Way,
-    id: u64,
+pub(super) struct Key {
+    pub way: Way,
+    pub id: u64,
 }
 
 impl Hash for Key {
@@ -76,11 +76,11 @@ enum Kept {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carried<'a> {
     pub message: &'a Message<'a>,
-    pub ends: Ends,
-    pub place: Place,
+    /// From who asks to who is asked, and the id: see [`key`].
+    pub key: Key,
+    pub macs: Macs,
     pub seen: Seen,
     pub over_tcp: bool,
-    pub cast: Option<Cast>,
 }
 
 /// The requests of every protocol that wait for their replies.
@@ -96,16 +96,16 @@ impl Exchanges {
 
     /// A request: remembers it.
     pub fn request(&mut self, carried: &Carried<'_>, counters: &mut Counters, sink: &mut dyn Sink) {
-        let Carried { message, ends, place, seen, .. } = *carried;
+        let Carried { message, seen, .. } = *carried;
         let protocol = message.protocol;
         let Some(table) = self.tables.get_mut(usize::from(protocol.0)) else { return };
-        let key = key(place, message);
-        let hash = table.hash(&key);
-        match table.find_hashed(hash, &key) {
+        let key = &carried.key;
+        let hash = table.hash(key);
+        match table.find_hashed(hash, key) {
             Some(slot) if table.list(slot) == WAITING => {
                 let pending = table.get_mut(slot);
                 pending.tries += 1;
-                pending.cast = carried.cast;
+                pending.cast = carried.cast();
                 if protocol.protocol().retry() == Retry::CountsFromLatest {
                     pending.counted_from = seen;
                 }
@@ -118,10 +118,10 @@ impl Exchanges {
         if table.is_full() {
             make_room(table, protocol, seen.at, counters, sink);
         }
-        let slot = table.insert_hashed(hash, key, WAITING, seen.at);
+        let slot = table.insert_hashed(hash, *key, WAITING, seen.at);
         let pending = table.get_mut(slot);
-        (pending.ends, pending.first, pending.counted_from, pending.tries) = (ends, seen, seen, 1);
-        pending.cast = carried.cast;
+        (pending.ends, pending.first, pending.counted_from, pending.tries) = (carried.ends(), seen, seen, 1);
+        pending.cast = carried.cast();
         pending.keep(&message.subject, carried.over_tcp);
     }
 
@@ -129,22 +129,12 @@ impl Exchanges {
     pub fn reply(&mut self, carried: &Carried<'_>, sink: &mut dyn Sink) -> bool {
         let outcome = if carried.message.failed { Outcome::Failed(None) } else { Outcome::Answered };
         let Some(table) = self.tables.get_mut(usize::from(carried.message.protocol.0)) else { return false };
-        let exact = key(carried.place, carried.message);
-        let hash = table.hash(&exact);
-        let slot = table.find_hashed(hash, &exact).or_else(|| asked_otherwise(table, carried.place, carried.message));
+        let exact = &carried.key;
+        let hash = table.hash(exact);
+        let slot = table.find_hashed(hash, exact).or_else(|| asked_otherwise(table, carried));
         let Some(slot) = slot else { return false };
-        let late = table.list(slot) == GIVEN_UP;
-        let pending = table.get(slot);
-        let ends = Ends {
-            server: carried.ends.server,
-            server_mac: carried.ends.server_mac.or(pending.ends.server_mac),
-            ..pending.ends
-        };
-        let mut exchange = pending.exchange(carried.message.protocol, carried.place, outcome, carried.seen.at);
-        (exchange.reply, exchange.ends, exchange.late) = (Some(carried.seen), ends, late);
-        exchange.subject = pending.answered(&carried.message.subject);
-        sink.event(Event::Exchange(exchange));
-        if table.key(slot) == exact {
+        answered(carried, table.get(slot), outcome, table.list(slot) == GIVEN_UP, sink);
+        if table.key(slot) == *exact {
             table.remove_hashed(hash, slot);
         } else {
             table.remove(slot);
@@ -197,9 +187,44 @@ impl Exchanges {
     }
 }
 
+impl Carried<'_> {
+    /// Between whom it is, the client first, with their addresses on the link.
+    #[inline]
+    pub fn ends(&self) -> Ends {
+        let (sender_mac, receiver_mac) = self.macs;
+        let receiver_mac = receiver_mac.filter(|mac| !mac.is_group());
+        let (client_mac, server_mac) = match self.message.role {
+            Role::Reply => (receiver_mac, sender_mac),
+            _ => (sender_mac, receiver_mac),
+        };
+        Ends { client: self.message.client, server: self.message.server, client_mac, server_mac }
+    }
+
+    #[inline]
+    fn cast(&self) -> Option<Cast> {
+        self.macs.1.map(Cast::of)
+    }
+}
+
+/// What the answer will be known by: who asks, who is asked as far as the answer will name him, and the id.
 #[inline]
-fn key(place: Place, message: &Message<'_>) -> Key {
+pub(super) fn key(place: Place, message: &Message<'_>) -> Key {
     asked(place, message, if message.to_group { ANYONE } else { message.server })
+}
+
+/// Says what a reply answers.
+#[inline]
+fn answered(reply: &Carried<'_>, pending: &Pending, outcome: Outcome, late: bool, sink: &mut dyn Sink) {
+    let protocol = reply.message.protocol;
+    if sink.only_counts() {
+        let latency = Some(reply.seen.at - pending.counted_from.at);
+        return sink.count(&Counted::Exchange { protocol, outcome, late, latency });
+    }
+    let Ends { server, server_mac, .. } = reply.ends();
+    let ends = Ends { server, server_mac: server_mac.or(pending.ends.server_mac), ..pending.ends };
+    let exchange = pending.exchange(protocol, reply.key.way.key.place(), outcome, reply.seen.at);
+    let subject = pending.answered(&reply.message.subject);
+    sink.event(Event::Exchange(Exchange { reply: Some(reply.seen), ends, late, subject, ..exchange }));
 }
 
 /// LLMNR and others are asked on one port and may answer from another socket; the client's port tells them apart.
@@ -212,7 +237,8 @@ fn asked(place: Place, message: &Message<'_>, server: Endpoint) -> Key {
 /// are known. Of the latter only the newest are looked at, for such a reply is seldom late, and nobody is to make us look
 /// at all of them with each packet.
 #[inline(never)]
-fn asked_otherwise(table: &Table<Key, Pending, 2>, place: Place, reply: &Message<'_>) -> Option<Slot> {
+fn asked_otherwise(table: &Table<Key, Pending, 2>, carried: &Carried<'_>) -> Option<Slot> {
+    let (place, reply) = (carried.key.way.key.place(), carried.message);
     let [of_server, of_anyone] = [reply.server, ANYONE].map(|server| asked(place, reply, server));
     table.find(&of_anyone).or_else(|| {
         let mask = reply.id_mask;
@@ -263,11 +289,7 @@ impl Pending {
             }
             message::Subject::Neighbour { address, .. } => Kept::Neighbour { address },
             message::Subject::Dns(message) => {
-                let question = message.question();
-                if let Some(question) = question {
-                    question.name.write_wire(&mut self.name);
-                }
-                let kind = question.map_or(RecordType(0), |question| question.kind);
+                let kind = message.write_question(&mut self.name).unwrap_or(RecordType(0));
                 Kept::Lookup { id: message.id(), kind, over_tcp }
             }
         };

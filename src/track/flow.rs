@@ -9,34 +9,54 @@ use crate::decode::icmp::Quoted;
 use crate::decode::message::Endpoint;
 use crate::decode::{Vni, ip};
 
-/// Marks the addresses as those of IPv6 in [`FlowKey::network`], whose VNI has 24 bits.
+/// Marks the addresses as those of IPv6 in the network of a [`FlowKey`], whose VNI has 24 bits.
 const IPV6: u32 = 1 << 31;
 
 /// The two ends of a flow in one place, in one order whichever way a packet goes. In words of the machine, since it is
 /// made, hashed and compared for each packet; IPv4 addresses stand in the second word of two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FlowKey {
     low: [u64; 2],
     high: [u64; 2],
-    /// The port of the low end, and behind it that of the high one.
-    ports: u32,
-    tap: u32,
-    if_index: u32,
-    /// The VNI plus one, 0 outside of tunnels; with [`IPV6`].
-    network: u32,
+    /// The port of the low end, behind it that of the high one, and the tap.
+    ports_and_tap: u64,
+    /// The interface, and the VNI plus one, 0 outside of tunnels; with [`IPV6`].
+    if_index_and_network: u64,
 }
 
+impl FlowKey {
+    /// All of it.
+    #[expect(clippy::inline_always, reason = "see Table::find_hashed")]
+    #[inline(always)]
+    const fn words(&self) -> [u64; 6] {
+        let Self { low: [a, b], high: [c, d], ports_and_tap, if_index_and_network } = *self;
+        [a, b, c, d, ports_and_tap, if_index_and_network]
+    }
+}
+
+impl PartialEq for FlowKey {
+    /// All words at once, where the derived one would branch at each: it is nearly always the same flow.
+    #[expect(clippy::inline_always, reason = "see Table::find_hashed")]
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.words().iter().zip(other.words()).fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)) == 0
+    }
+}
+
+impl Eq for FlowKey {}
+
 impl Hash for FlowKey {
+    #[expect(clippy::inline_always, reason = "see Table::find_hashed")]
+    #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        if self.network & IPV6 != 0 {
-            state.write_u64(self.low[0]);
-            state.write_u64(self.low[1]);
-            state.write_u64(self.high[0]);
+        let [low, lower, high, higher, ports, place] = self.words();
+        if place == 0 {
+            // Of IPv4, outside of tunnels, on the interface of the tap: what is left is what one multiplication takes.
+            return state.write_u128(u128::from(lower << 32 | higher) << 64 | u128::from(ports));
         }
-        state.write_u64(self.low[1] << 32 | self.high[1] & 0xffff_ffff);
-        state.write_u64(u64::from(self.ports) << 32 | u64::from(self.tap));
-        // Of IPv6 the upper half of an address is what is left; a number of 32 bits else.
-        state.write_u64((u64::from(self.if_index) << 32 | u64::from(self.network)) ^ self.high[1] & !0xffff_ffff);
+        state.write_u128(u128::from(low) << 64 | u128::from(lower));
+        state.write_u128(u128::from(high) << 64 | u128::from(higher));
+        state.write_u128(u128::from(ports) << 64 | u128::from(place));
     }
 }
 
@@ -49,6 +69,10 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// No flow.
+    pub const NONE: Self =
+        Self { key: FlowKey { low: [0; 2], high: [0; 2], ports_and_tap: 0, if_index_and_network: 0 }, from_low: true };
+
     /// From one end to another, both with ports.
     #[inline]
     pub fn new(place: Place, from: Endpoint, to: Endpoint) -> Self {
@@ -68,7 +92,7 @@ impl Way {
 
     /// Nearly all are of IPv4, where an end is one word.
     #[inline]
-    fn v4(place: Place, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Self {
+    pub fn v4(place: Place, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Self {
         let word = |(address, port): (Ipv4Addr, u16)| u64::from(address.to_bits()) << 16 | u64::from(port);
         let (from, to) = (word(from), word(to));
         let (low, high) = (from.min(to), from.max(to));
@@ -79,7 +103,9 @@ impl Way {
     #[inline]
     fn of(place: Place, [low, high]: [[u64; 2]; 2], ports: u32, family: u32, from_low: bool) -> Self {
         let network = place.vni.map_or(0, |vni| vni.number() + 1) | family;
-        Self { key: FlowKey { low, high, ports, tap: place.tap.0, if_index: place.if_index, network }, from_low }
+        let ports_and_tap = u64::from(ports) << 32 | u64::from(place.tap.0);
+        let if_index_and_network = u64::from(place.if_index) << 32 | u64::from(network);
+        Self { key: FlowKey { low, high, ports_and_tap, if_index_and_network }, from_low }
     }
 
     /// The sender.
@@ -94,16 +120,24 @@ impl Way {
 }
 
 impl FlowKey {
+    const fn ports(&self) -> u32 {
+        (self.ports_and_tap >> 32) as u32
+    }
+
+    const fn network(&self) -> u32 {
+        self.if_index_and_network as u32
+    }
+
     /// Where the flow is.
     pub fn place(&self) -> Place {
-        let vni = (self.network & !IPV6).checked_sub(1).map(Vni::new);
-        Place { tap: TapId(self.tap), if_index: self.if_index, vni }
+        let vni = (self.network() & !IPV6).checked_sub(1).map(Vni::new);
+        Place { tap: TapId(self.ports_and_tap as u32), if_index: (self.if_index_and_network >> 32) as u32, vni }
     }
 
     /// The low end, or the high one.
     pub fn end(&self, low: bool) -> Endpoint {
-        let (words, port) = if low { (self.low, self.ports >> 16) } else { (self.high, self.ports & 0xffff) };
-        let address = if self.network & IPV6 != 0 {
+        let (words, port) = if low { (self.low, self.ports() >> 16) } else { (self.high, self.ports() & 0xffff) };
+        let address = if self.network() & IPV6 != 0 {
             IpAddr::V6(Ipv6Addr::from_bits(u128::from(words[0]) << 64 | u128::from(words[1])))
         } else {
             IpAddr::V4(Ipv4Addr::from_bits(words[1] as u32))
@@ -113,7 +147,7 @@ impl FlowKey {
 
     /// Whether both ends are the same.
     pub fn is_to_itself(&self) -> bool {
-        self.low == self.high && self.ports >> 16 == self.ports & 0xffff
+        self.low == self.high && self.ports() >> 16 == self.ports() & 0xffff
     }
 }
 

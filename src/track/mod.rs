@@ -11,6 +11,7 @@ pub mod measured;
 pub mod table;
 
 mod clock;
+mod counted;
 mod datagram;
 mod entry;
 mod errors;
@@ -21,36 +22,47 @@ mod index;
 mod lines;
 mod marks;
 mod measuring;
+mod memory;
 mod nodes;
 mod segment;
 mod stream;
 mod tcp;
 mod turns;
 mod unacknowledged;
+pub(crate) mod usual;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::address::MacAddr;
-use crate::capture::Frame;
 use crate::decode::message::{self, Endpoint, Message, Role};
-use crate::decode::{self, Ip, Network, Packet, Tcp, Transport};
+use crate::decode::{Ip, Network, Packet, Tcp, Transport};
 use crate::time::Timestamp;
 
 use clock::Clock;
+pub use counted::Counted;
 pub use event::Event;
-use event::{Cast, Ends, Nodes, Notice, Place, Seen, What};
+use event::{Ends, Nodes, Notice, Place, Seen, What};
+use exchange::Carried;
 use flow::{FlowKey, Way};
 pub use limits::{Counters, Limits, PassedOver};
 pub(crate) use lines::message_line;
 pub use lines::packet_line;
+use table::Hashed;
 use tcp::{Carries, Segment};
 
 /// Whoever wants to know what the tracker finds out.
 pub trait Sink {
     /// Takes an event, which is lent for the call.
     fn event(&mut self, event: Event<'_>);
+    /// Whether nothing is wanted of events but that they are counted: then what there is to count of one may come in its
+    /// stead.
+    fn only_counts(&self) -> bool {
+        false
+    }
+    /// Takes what there is to count of an event, where it [`Sink::only_counts`].
+    fn count(&mut self, _counted: &Counted) {}
 }
 
 impl<F: FnMut(Event<'_>)> Sink for F {
@@ -112,27 +124,6 @@ impl Tracker {
         let sink = &mut self.behind.told(sink);
         self.flows.tick(packet.at, sink);
         self.flows.observe(packet, message, sink);
-    }
-
-    /// Whether segments may come without their packets: outside of tunnels nobody is behind a node.
-    #[inline]
-    pub(crate) fn takes_segments(&self) -> bool {
-        self.behind.is_empty()
-    }
-
-    /// Takes the segment of a frame, as [`Tracker::observe`] takes its packet; where [`Tracker::takes_segments`].
-    #[inline]
-    pub(crate) fn observe_segment(&mut self, frame: &Frame<'_>, segment: decode::Segment<'_>, sink: &mut dyn Sink) {
-        let (source, destination) = segment.ends();
-        let decode::Segment { macs, tcp, .. } = segment;
-        let place = Place { tap: frame.tap, if_index: 0, vni: None };
-        let seen = Seen { at: frame.at, number: frame.number };
-        self.flows.tick(frame.at, sink);
-        self.flows.counters.packets += 1;
-        self.flows.counters.bytes += u64::from(frame.wire_len);
-        let segment = Segment { way: Way::new(place, source, destination), seen, macs, tcp };
-        // Read anew where all of it is wanted, which is seldom.
-        self.flows.segment(&segment, || decode::segment_of(frame).map_or(Tcp::default(), |segment| segment.tcp), sink);
     }
 
     /// It is this late now: gives up on what was not answered in time.
@@ -202,7 +193,8 @@ impl Flows {
     /// Follows a packet that is whole.
     fn follow(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>, sink: &mut dyn Sink) {
         if let Some(message) = message {
-            return self.message(packet, message, sink);
+            let (key, macs, seen) = (exchange::key(place(packet), message), macs(packet), seen(packet));
+            return self.message(&Carried { message, key, macs, seen, over_tcp: false }, sink);
         }
         match &packet.network {
             Network::Ip(ip) => self.ip(packet, ip, sink),
@@ -268,30 +260,30 @@ impl Flows {
         let source = Endpoint::socket(ip.source, tcp.source_port);
         let destination = Endpoint::socket(ip.destination, tcp.destination_port);
         let (way, macs) = (Way::new(place(packet), source, destination), macs(packet));
-        self.segment(&Segment { way, seen: seen(packet), macs, tcp }, || tcp, sink);
+        let (segment, hash) = (Segment { way, seen: seen(packet), macs, tcp }, self.connections.find_soon(&way.key));
+        self.segment(segment, hash, || segment, sink);
     }
 
     #[expect(clippy::inline_always, reason = "see Connections::segment")]
     #[inline(always)]
-    fn segment<'a>(&mut self, segment: &Segment<'_>, again: impl Fn() -> Tcp<'a>, sink: &mut dyn Sink) {
+    fn segment<'a>(
+        &mut self,
+        segment: Segment<'_>,
+        hash: Hashed,
+        again: impl Fn() -> Segment<'a>,
+        sink: &mut dyn Sink,
+    ) {
         let Self { connections, exchanges, counters, .. } = self;
-        let Segment { way, seen, macs, .. } = *segment;
-        if let Some(carries) = connections.segment(segment, &again, counters, sink) {
-            stream(carries, (way, macs, seen), again(), exchanges, counters, sink);
+        if let Some(carries) = connections.segment(segment, hash, &again, counters, sink) {
+            stream(carries, &again(), exchanges, counters, sink);
         }
     }
 
-    fn message(&mut self, packet: &Packet<'_>, message: &Message<'_>, sink: &mut dyn Sink) {
-        let carried = carried(message, macs(packet), place(packet), seen(packet), false);
-        match message.role {
-            Role::Request => self.exchanges.request(&carried, &mut self.counters, sink),
-            Role::Reply => {
-                if !self.exchanges.reply(&carried, sink) {
-                    self.counters.unasked_replies += 1;
-                    say(&carried, unasked_reply(message), sink);
-                }
-            }
-            Role::Notice => say(&carried, notice(message), sink),
+    #[inline]
+    fn message(&mut self, carried: &Carried<'_>, sink: &mut dyn Sink) {
+        match carried.message.role {
+            Role::Notice => say(carried, notice(carried.message), sink),
+            _ => asked_or_answered(carried, &mut self.exchanges, &mut self.counters, sink),
         }
     }
 }
@@ -300,29 +292,37 @@ impl Flows {
 #[inline(never)]
 fn stream(
     carries: Carries<'_>,
-    (way, macs, seen): (Way, Macs, Seen),
-    tcp: Tcp<'_>,
+    Segment { way, macs, seen, tcp }: &Segment<'_>,
     exchanges: &mut exchange::Exchanges,
     counters: &mut Counters,
     sink: &mut dyn Sink,
 ) {
-    let place = way.key.place();
-    carries.feed(&tcp, &mut |message| {
-        let carried = carried(&message, macs, place, seen, true);
-        match message.role {
-            Role::Reply => {
-                if !exchanges.reply(&carried, sink) {
-                    counters.unasked_replies += 1;
-                    say(&carried, unasked_reply(&message), sink);
-                }
-            }
-            _ => exchanges.request(&carried, counters, sink),
-        }
+    let (place, macs, seen) = (way.key.place(), *macs, *seen);
+    carries.feed(tcp, &mut |message| {
+        let key = exchange::key(place, &message);
+        let carried = Carried { message: &message, key, macs, seen, over_tcp: true };
+        asked_or_answered(&carried, exchanges, counters, sink);
     });
 }
 
-fn say(carried: &exchange::Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
-    let exchange::Carried { place, ends, seen, .. } = *carried;
+/// Follows a request, or its reply.
+#[inline]
+fn asked_or_answered(
+    carried: &Carried<'_>,
+    exchanges: &mut exchange::Exchanges,
+    counters: &mut Counters,
+    sink: &mut dyn Sink,
+) {
+    if carried.message.role != Role::Reply {
+        exchanges.request(carried, counters, sink);
+    } else if !exchanges.reply(carried, sink) {
+        counters.unasked_replies += 1;
+        say(carried, unasked_reply(carried.message), sink);
+    }
+}
+
+fn say(carried: &Carried<'_>, what: What<'_>, sink: &mut dyn Sink) {
+    let (place, ends, seen) = (carried.key.way.key.place(), carried.ends(), carried.seen);
     sink.event(Event::Notice(Notice { place, nodes: Nodes::default(), ends, seen, what }));
 }
 
@@ -341,25 +341,6 @@ fn notice<'a>(message: &Message<'a>) -> What<'a> {
         message::Subject::Dns(message) => What::Dns { protocol, message: Cow::Borrowed(message.bytes()) },
         message::Subject::Ping { .. } => unasked_reply(message),
     }
-}
-
-/// A message with its ends, the client first, and the MAC addresses with them.
-#[inline]
-fn carried<'a>(
-    message: &'a Message<'a>,
-    (sender_mac, receiver_mac): Macs,
-    place: Place,
-    seen: Seen,
-    over_tcp: bool,
-) -> exchange::Carried<'a> {
-    let cast = receiver_mac.map(Cast::of);
-    let receiver_mac = receiver_mac.filter(|mac| !mac.is_group());
-    let (client_mac, server_mac) = match message.role {
-        Role::Reply => (receiver_mac, sender_mac),
-        _ => (sender_mac, receiver_mac),
-    };
-    let ends = Ends { client: message.client, server: message.server, client_mac, server_mac };
-    exchange::Carried { message, ends, place, seen, over_tcp, cast }
 }
 
 /// Sender and receiver of a packet, the sender as the client.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::event::{Ends, Event, Nodes, Place};
 use super::table::Table;
-use super::{Counters, Sink};
+use super::{Counted, Counters, Sink};
 use crate::address::MacAddr;
 use crate::decode::{Packet, Tunnel};
 
@@ -114,6 +114,14 @@ impl Sink for WithNodes<'_> {
             *nodes = self.behind.nodes(place, ends);
         }
         self.sink.event(event);
+    }
+
+    fn only_counts(&self) -> bool {
+        self.sink.only_counts()
+    }
+
+    fn count(&mut self, counted: &Counted) {
+        self.sink.count(counted);
     }
 }
 

@@ -2,6 +2,7 @@
 //! acknowledgement, a closed window. The rules are those of Wireshark's sequence analysis (its user's guide, 7.5), so
 //! that the figures can be compared.
 
+use std::hint::select_unpredictable;
 use std::time::Duration;
 
 use super::event::Direction;
@@ -131,8 +132,9 @@ impl Half {
         self.trouble.get_or_insert_default()
     }
 
+    /// How often a segment was sent again.
     #[inline]
-    fn retransmissions(&self) -> u32 {
+    pub fn retransmissions(&self) -> u32 {
         self.trouble.as_ref().map_or(0, |trouble| trouble.retransmissions)
     }
 
@@ -171,7 +173,10 @@ impl Half {
         let length = tcp.payload_len as u32 + u32::from(tcp.flags.syn()) + u32::from(tcp.flags.fin());
         let end = tcp.sequence.wrapping_add(length);
         // Behind a FIN it is an acknowledgement that the FIN has overtaken.
-        let keeps_alive = self.fin().is_none() && self.end().is_some_and(|next| is_keep_alive(tcp, next));
+        // What is seldom so is asked first: how long a segment is, nobody can guess.
+        let keeps_alive = tcp.sequence.wrapping_add(1) == self.next
+            && self.fin().is_none()
+            && self.end().is_some_and(|next| is_keep_alive(tcp, next));
         self.marks.set(KEEPS_ALIVE, keeps_alive);
         self.packets += 1;
         self.resets += u32::from(tcp.flags.rst());
@@ -197,10 +202,8 @@ impl Half {
                 self.advance(end, tcp.payload_len, at);
             }
         }
-        if tcp.flags.fin() {
-            self.fin = end;
-            self.marks.set(KNOWS_FIN, true);
-        }
+        self.fin = select_unpredictable(tcp.flags.fin(), end, self.fin);
+        self.marks.set(KNOWS_FIN, self.marks.has(KNOWS_FIN) | tcp.flags.fin());
         if tcp.flags.ack() {
             if !self.is_latest_acknowledgement(tcp.acknowledgement) {
                 self.repeats = 0;
@@ -219,7 +222,8 @@ impl Half {
         self.knows_acknowledged() && !before(self.heard, number)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
     fn advance(&mut self, end: u32, bytes: usize, at: Timestamp) {
         (self.next, self.next_at) = (end, at);
         self.marks.set(KNOWS_NEXT, true);
@@ -230,7 +234,8 @@ impl Half {
     }
 
     /// A segment without data: a duplicate if it stands where the next byte would, says nothing new, and was not asked for.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see Connections::segment")]
+    #[inline(always)]
     fn acknowledgement(&mut self, tcp: &Tcp<'_>, next: u32, at: Timestamp, other: &Self) {
         if before(next, tcp.sequence) {
             // Something was sent that was not seen.

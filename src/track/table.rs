@@ -7,6 +7,7 @@
 use std::hash::Hash;
 
 use super::index::Index;
+use super::memory;
 use crate::time::Timestamp;
 
 /// Marks the end of a list; above all places. Two bits are left for the number of a list.
@@ -14,6 +15,9 @@ const NONE: u32 = (1 << LIST_SHIFT) - 1;
 const LIST_SHIFT: u32 = 30;
 /// As many lists may a table have.
 const MAX_LISTS: usize = 4;
+
+/// So many entries are fetched from memory together.
+pub const AHEAD: usize = 16;
 
 /// A place in a [`Table`]; only good for the table that gave it, until the entry is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,13 @@ impl Slot {
 /// The hash of a key, for the table that gave it. As many bits as the index has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed(pub(super) u32);
+
+impl Hashed {
+    /// A bit that all hashes have: where the index has none there is 0.
+    const SOME: u32 = 1 << 31;
+    /// That of no key.
+    pub const NONE: Self = Self(0);
+}
 
 /// In this order, so that an entry is found, moved and taken out by what stands together at its beginning.
 #[repr(C)]
@@ -106,9 +117,10 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     }
 
     /// The hash of a key, for who asks for it more than once.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see Table::find_hashed")]
+    #[inline(always)]
     pub fn hash(&self, key: &K) -> Hashed {
-        Hashed(self.hasher.hash_one(key) as u32)
+        Hashed(self.hasher.hash_one(key) as u32 | Hashed::SOME)
     }
 
     /// The entry of that key.
@@ -118,9 +130,43 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     }
 
     /// The entry of that key, whose hash is known.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "in line, a key is not put into memory to be read from there")]
+    #[inline(always)]
     pub fn find_hashed(&self, hash: Hashed, key: &K) -> Option<Slot> {
-        self.index.find(hash, |at| self.entries[at as usize].key == *key).map(Slot)
+        // Without closures, which the compiler does not put in line.
+        let bucket = self.index.bucket(hash)?;
+        let mut places = bucket.places(hash);
+        while places != 0 {
+            let at = bucket.number(places);
+            if let Some(entry) = self.entries.get(at as usize)
+                && entry.key == *key
+            {
+                return Some(Slot(at));
+            }
+            places &= places - 1;
+        }
+        if bucket.is_passed() { self.find_behind(hash, key) } else { None }
+    }
+
+    /// The same of one that found no room in the bucket where all are looked for first.
+    #[inline(never)]
+    fn find_behind(&self, hash: Hashed, key: &K) -> Option<Slot> {
+        let is_it = |at: &u32| self.entries.get(*at as usize).is_some_and(|entry| entry.key == *key);
+        self.index.behind(hash).find(is_it).map(Slot)
+    }
+
+    /// Has fetched from memory where the index has that hash, which will be looked up.
+    #[inline]
+    pub fn find_soon(&self, hash: Hashed) {
+        self.index.find_soon(hash);
+    }
+
+    /// Has the entry fetched from memory that has that hash, if it is the first that a search meets.
+    #[inline]
+    pub fn fetch(&self, hash: Hashed) {
+        if let Some(entry) = self.entries.get(self.index.first(hash) as usize) {
+            memory::fetch(entry);
+        }
     }
 
     /// The value in that place.
@@ -167,6 +213,10 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize].key = key;
+                // The next one will be wanted soon.
+                if let Some(next) = self.free.last().and_then(|&next| self.entries.get(next as usize)) {
+                    memory::fetch(next);
+                }
                 slot
             }
             None => self.push(key, V::default(), at),
@@ -210,6 +260,22 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     /// The entry that has stood in a list for longest, if it has stood there for too long by its stamp.
     pub fn expired(&self, list: usize, is_over: impl FnOnce(Timestamp) -> bool) -> Option<Slot> {
         self.oldest(list).filter(|&slot| is_over(self.stamp(slot)))
+    }
+
+    /// The entries that have stood in a list for longest, of those that have stood there for too long by their stamps, as
+    /// many as there is room for. Where the index has them is fetched from memory.
+    pub fn all_expired(&self, list: usize, is_over: impl Fn(Timestamp) -> bool, slots: &mut [Option<Slot>; AHEAD]) {
+        let mut next = self.oldest(list);
+        for place in slots {
+            let Some((slot, entry)) = next.and_then(|slot| Some((slot, self.entries.get(slot.0 as usize)?))) else {
+                break;
+            };
+            if !is_over(entry.stamp) {
+                break;
+            }
+            self.find_soon(self.hash(&entry.key));
+            (*place, next) = (Some(slot), (entry.next != NONE).then_some(Slot(entry.next)));
+        }
     }
 
     /// The entries of a list, the one that has stood in it for the shortest time first.

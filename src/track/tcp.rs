@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::measuring::{self, About, Measuring};
 use super::segment::Sequel;
 use super::stream::Stream;
-use super::table::{Hashed, Slot, Table};
+use super::table::{AHEAD, Hashed, Slot, Table};
 use super::{Clock, Counters, FlowKey, Macs, Sink, Way};
 use crate::decode::Tcp;
 use crate::decode::message::{self, Endpoint, Message};
@@ -77,21 +77,37 @@ impl Connections {
         Self { table: Table::new(limits.flows), streams: 0, max_streams: limits.streams, measuring }
     }
 
+    /// The hash of a flow, whose connection will be looked up: has its index fetched from memory.
+    #[expect(clippy::inline_always, reason = "see Table::find_hashed")]
+    #[inline(always)]
+    pub fn find_soon(&self, key: &FlowKey) -> Hashed {
+        let hash = self.table.hash(key);
+        self.table.find_soon(hash);
+        hash
+    }
+
+    /// Has the connection fetched from memory that will be looked up, whose index is there by now.
+    #[inline]
+    pub fn fetch(&self, hash: Hashed) {
+        self.table.fetch(hash);
+    }
+
     /// A segment; says where its bytes go, if its protocol is read.
     ///
-    /// What is in line here is lent the segment; what is not is given its numbers, or by `again` the same segment of TCP
-    /// once more: a segment that is lent to nobody else is never put into memory.
+    /// What is in line here is given the segment; what is not is given its numbers, or the same segment once more by
+    /// `again`: one that is lent to nobody is never put into memory. `hash` is what [`Connections::find_soon`] gave of its
+    /// flow.
     #[expect(clippy::inline_always, reason = "in line, a segment is not put into memory to be read from there")]
     #[inline(always)]
     pub fn segment<'a>(
         &mut self,
-        Segment { way, seen, macs, tcp }: &Segment<'_>,
-        again: impl Fn() -> Tcp<'a>,
+        Segment { way, seen, macs, tcp }: Segment<'_>,
+        hash: Hashed,
+        again: impl Fn() -> Segment<'a>,
         counters: &mut Counters,
         sink: &mut dyn Sink,
     ) -> Option<Carries<'_>> {
-        let (flags, sequence, seen) = (tcp.flags, tcp.sequence, *seen);
-        let hash = self.table.hash(&way.key);
+        let (flags, sequence) = (tcp.flags, tcp.sequence);
         let mut slot = self.table.find_hashed(hash, &way.key);
         if let Some(known) = slot
             && flags.syn()
@@ -106,28 +122,26 @@ impl Connections {
                 if self.table.is_full() {
                     self.make_room(seen.at, counters, sink);
                 }
-                self.begin(hash, *way, *macs, seen, (flags, sequence), counters)
+                self.begin(hash, &again(), counters)
             }
         };
         let measures = self.measuring.is_some();
         let (flow, stamp) = self.table.stamped_mut(slot);
         let from = flow.side(way.from_low);
-        if from == Side::Server {
-            flow.set_server_mac(macs.0);
-        }
-        let sequel = flow.take(from, tcp, seen, measures);
+        flow.set_server_mac_from(from, macs.0);
+        let sequel = flow.take(from, &tcp, seen, measures);
         let goes_on = flow.goes_on(flags, seen);
         let has_streams = flow.streams.is_some();
         if stamp + MOVE_EVERY < seen.at {
             self.table.move_to(slot, self.table.list(slot), seen.at);
         }
         if measures {
-            self.measure(slot, (from, sequel), again(), seen, counters, sink);
+            self.measure(slot, (from, sequel), again().tcp, seen, counters, sink);
         }
         if !goes_on {
             self.advance(slot, from, flags, seen, sink);
         }
-        if has_streams { self.carries(slot, from, *way) } else { None }
+        if has_streams { self.carries(slot, from, again().way) } else { None }
     }
 
     #[inline(never)]
@@ -156,16 +170,9 @@ impl Connections {
     }
 
     #[inline(never)]
-    fn begin(
-        &mut self,
-        hash: Hashed,
-        way: Way,
-        macs: Macs,
-        seen: Seen,
-        (flags, sequence): (Flags, u32),
-        counters: &mut Counters,
-    ) -> Slot {
-        let (syn, ack) = (flags.syn(), flags.ack());
+    fn begin(&mut self, hash: Hashed, segment: &Segment<'_>, counters: &mut Counters) -> Slot {
+        let Segment { way, macs, seen, tcp } = *segment;
+        let (syn, ack) = (tcp.flags.syn(), tcp.flags.ack());
         let from_server = if syn { ack } else { serves(way.from(), way.to()) };
         let ends = super::ends(way, macs);
         let ends = if from_server { turned(ends) } else { ends };
@@ -174,7 +181,7 @@ impl Connections {
         let streams = self.open_streams(ends, counters);
         let slot = self.table.insert_hashed(hash, way.key, if syn { OPENING } else { LIVE }, seen.at);
         let flow = self.table.get_mut(slot);
-        flow.begin(phase, seen, &ends, client_is_low, (syn && !ack).then_some(sequence));
+        flow.begin(phase, seen, &ends, client_is_low, (syn && !ack).then_some(tcp.sequence));
         flow.streams = streams;
         slot
     }
@@ -301,8 +308,15 @@ impl Connections {
             self.say(slot, stage, due, sink);
             self.table.move_to(slot, GIVEN_UP, due);
         }
-        while let Some(slot) = self.table.expired(DONE, |stamp| clock.is_over(stamp, STRAGGLERS)) {
-            self.forget(slot, clock.now, sink);
+        loop {
+            let mut due = [None; AHEAD];
+            self.table.all_expired(DONE, |stamp| clock.is_over(stamp, STRAGGLERS), &mut due);
+            for slot in due.into_iter().flatten() {
+                self.forget(slot, clock.now, sink);
+            }
+            if due.last().is_none_or(Option::is_none) {
+                return;
+            }
         }
     }
 
@@ -368,6 +382,9 @@ impl Connections {
 
     fn say(&mut self, slot: Slot, stage: Stage, known_at: Timestamp, sink: &mut dyn Sink) {
         let (flow, key) = (self.table.get(slot), self.table.key(slot));
+        if self.measuring.is_none() && sink.only_counts() {
+            return sink.count(&flow.counted(stage));
+        }
         let connection = Connection {
             place: key.place(),
             nodes: Nodes::default(),

@@ -91,7 +91,7 @@ impl Merged {
 
     /// Lends packets of the only file, as [`FileSource::each_buffered`] does; of several files none.
     #[inline]
-    pub fn each_buffered(&mut self, take: impl FnMut(&Frame<'_>) -> bool) {
+    pub fn each_buffered(&mut self, take: impl FnMut(&[Frame<'_>]) -> usize) {
         if let [file] = self.files.as_mut_slice() {
             file.each_buffered(take);
         }

@@ -103,6 +103,9 @@ struct Record {
     lent: Range<usize>,
 }
 
+/// So many packets are lent at once. What they need can be fetched from memory while they wait for each other.
+pub const BATCH: usize = 16;
+
 /// A packet that lies whole in the bytes that were read, as a format reader finds it there.
 struct Usual {
     at: Timestamp,
@@ -262,20 +265,34 @@ impl FileSource {
         Some(Record { number: self.packets, at, wire_len, link, tap, lent })
     }
 
-    /// Lends packets that lie whole in the buffer, in their order, until `take` does not want one. That one, or one that is
-    /// not as nearly all are, is what [`Source::next`] gives next.
+    /// Lends packets that lie whole in the buffer, in their order and at most [`BATCH`] at once, until `take` does not take
+    /// all of them. How many it takes is what it returns. The first that it does not, or one that is not as nearly all
+    /// are, is what [`Source::next`] gives next.
     #[inline]
-    pub fn each_buffered(&mut self, mut take: impl FnMut(&Frame<'_>) -> bool) {
+    pub fn each_buffered(&mut self, mut take: impl FnMut(&[Frame<'_>]) -> usize) {
         let Self { buffer, format, packets, last, head: None, done: false, .. } = self else { return };
         let bytes = buffer.available();
         let mut from = 0;
-        while let Some(rest) = bytes.get(from..) {
-            let Some(Usual { at, wire_len, link, tap, data, length }) = format.usual(rest) else { break };
-            let bytes = rest.get(data).unwrap_or_default();
-            if !take(&Frame { number: *packets + 1, at, wire_len, bytes, link, tap }) {
+        let (mut frames, mut ends) = ([Frame::EMPTY; BATCH], [0; BATCH]);
+        loop {
+            let (mut count, mut next) = (0, from);
+            for (frame, end) in frames.iter_mut().zip(&mut ends) {
+                let rest = bytes.get(next..).unwrap_or_default();
+                let Some(Usual { at, wire_len, link, tap, data, length }) = format.usual(rest) else { break };
+                let bytes = rest.get(data).unwrap_or_default();
+                (count, next) = (count + 1, next + length);
+                *frame = Frame { number: *packets + count as u64, at, wire_len, bytes, link, tap };
+                *end = next;
+            }
+            let frames = frames.get(..count).unwrap_or_default();
+            let taken = if count > 0 { take(frames).min(count) } else { 0 };
+            let latest = taken.checked_sub(1).and_then(|latest| Some((frames.get(latest)?.at, *ends.get(latest)?)));
+            if let Some((at, end)) = latest {
+                (*packets, *last, from) = (*packets + taken as u64, at, end);
+            }
+            if taken < count || count < BATCH {
                 break;
             }
-            (*packets, *last, from) = (*packets + 1, at, from + length);
         }
         buffer.consume(from, 0..0);
     }

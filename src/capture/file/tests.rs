@@ -399,12 +399,11 @@ fn buffered_frames(source: &mut FileSource, at_a_time: usize) -> Vec<String> {
     let mut frames = Vec::new();
     loop {
         let mut left = at_a_time;
-        source.each_buffered(|frame| {
-            let takes = left > 0;
-            if takes {
-                left -= 1;
-                frames.push(format!("{frame:?}"));
-            }
+        source.each_buffered(|lent| {
+            assert!((1..=BATCH).contains(&lent.len()));
+            let takes = left.min(lent.len());
+            left -= takes;
+            frames.extend(lent[..takes].iter().map(|frame| format!("{frame:?}")));
             takes
         });
         match source.next().unwrap() {
@@ -429,7 +428,7 @@ fn what_is_taken_from_the_buffer_is_what_comes_next() {
             };
             let all = buffered_frames(&mut source(), 0);
             assert_eq!(all.len(), 39);
-            for at_a_time in [1, 3, 1000] {
+            for at_a_time in [1, 3, 16, 20, 1000] {
                 assert_eq!(buffered_frames(&mut source(), at_a_time), all, "{capacity} {at_a_time}");
             }
         }

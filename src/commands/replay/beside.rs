@@ -18,7 +18,7 @@ use super::steps::{Hearing, Sending, Steps};
 use super::story::Story;
 use super::teller::Teller;
 use crate::capture::file::{FileSource, Merged};
-use crate::capture::{Next, Source};
+use crate::capture::{Frame, Next, Source};
 use crate::cli;
 use crate::decode;
 use crate::privilege;
@@ -175,14 +175,13 @@ fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop:
         match taken {
             Taken::Buffered(files, left) => {
                 let Some((tap, link)) = to.settled() else { return true };
-                files.each_buffered(|frame| {
-                    if frame.tap != tap || frame.link != link || *left == 0 {
-                        return false;
-                    }
-                    *left -= 1;
-                    following.frame(frame, to);
-                    to.due(frame.at);
-                    true
+                files.each_buffered(|frames| {
+                    let is_wanted = |frame: &&Frame<'_>| frame.tap == tap && frame.link == link;
+                    let taken =
+                        frames.iter().take_while(is_wanted).count().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    following.frames(frames.get(..taken).unwrap_or_default(), to);
+                    *left -= taken as u64;
+                    taken
                 });
             }
             Taken::Next(Next::Frame(frame, tap)) => {

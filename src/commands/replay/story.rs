@@ -116,13 +116,12 @@ impl Story<'_> {
         };
         let Some((tap, link)) = teller.settled() else { return };
         let until = teller.next_name();
-        files.each_buffered(|frame| {
-            if frame.tap != tap || frame.link != link || frame.at >= until || *left == 0 {
-                return false;
-            }
-            (*packets, *left) = (*packets + 1, *left - 1);
-            following.frame(frame, teller);
-            true
+        files.each_buffered(|frames| {
+            let is_wanted = |frame: &&Frame<'_>| frame.tap == tap && frame.link == link && frame.at < until;
+            let taken = frames.iter().take_while(is_wanted).count().min(usize::try_from(*left).unwrap_or(usize::MAX));
+            following.frames(frames.get(..taken).unwrap_or_default(), teller);
+            (*packets, *left) = (*packets + taken as u64, *left - taken as u64);
+            taken
         });
     }
 

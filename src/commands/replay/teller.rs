@@ -19,7 +19,7 @@ use crate::docker::Snapshot;
 use crate::filter::FrameFilter;
 use crate::join::{HOLD, Joiner};
 use crate::time::Timestamp;
-use crate::track::{Event, Sink};
+use crate::track::{Counted, Event, Sink};
 
 /// Tells what is found out, and says what goes wrong meanwhile.
 pub(super) struct Teller<'a> {
@@ -117,6 +117,14 @@ impl<'a> Teller<'a> {
 impl Sink for Teller<'_> {
     fn event(&mut self, event: Event<'_>) {
         self.log.event(event);
+    }
+
+    fn only_counts(&self) -> bool {
+        self.log.only_counts()
+    }
+
+    fn count(&mut self, counted: &Counted) {
+        self.log.count(counted);
     }
 }
 
