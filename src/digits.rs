@@ -24,76 +24,107 @@ impl Append for String {
     }
 }
 
-/// Text that is only written out: in bytes, so that nobody has to find out again that digits are text.
+/// Text that is only written out: in bytes, so that nobody has to find out again that digits are text. There is room
+/// behind it, so that what is short is written in one piece that is as long as it may be.
 #[derive(Debug, Default)]
-pub struct Text(Vec<u8>);
+pub struct Text {
+    /// The text, and the room behind it.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+/// There is at least as much room behind a text that has grown.
+const ROOM: usize = 256;
 
 impl Text {
     /// Its bytes, which are UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// A part of its bytes.
     #[inline]
     pub fn part(&self, range: Range<usize>) -> &[u8] {
-        self.0.get(range).unwrap_or_default()
-    }
-
-    /// Appends UTF-8, which other text has been.
-    #[inline]
-    pub fn append_bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.as_bytes().get(range).unwrap_or_default()
     }
 
     /// Its length in bytes.
     #[inline]
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// Whether there is none.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
     /// Begins anew, with the room that there is.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    pub const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Leaves so many of its bytes, which are text.
+    #[inline]
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, count: usize) {
+        self.bytes.resize((self.len + count) * 2 + ROOM, 0);
+    }
+
+    /// Appends UTF-8, which other text has been.
+    #[inline]
+    pub fn append_bytes(&mut self, bytes: &[u8]) {
+        if self.bytes.len() - self.len < bytes.len() {
+            self.grow(bytes.len());
+        }
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
+    /// Appends the first bytes of some, which are UTF-8: all are written, since to write as many as there are takes longer.
+    #[expect(clippy::inline_always, reason = "what is written has a length that is known in line")]
+    #[inline(always)]
+    pub fn append_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        if self.bytes.len() - self.len < N {
+            self.grow(N);
+        }
+        if let Some(room) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *room = *bytes;
+            self.len += count.min(N);
+        }
     }
 
     /// Takes away the blanks that it ends with.
     #[inline]
     pub fn trim_end(&mut self) {
-        if self.0.last().is_some_and(|last| !last.is_ascii_graphic()) {
-            let len = String::from_utf8_lossy(&self.0).trim_end().len();
-            self.0.truncate(len);
+        if self.as_bytes().last().is_some_and(|last| !last.is_ascii_graphic()) {
+            let len = String::from_utf8_lossy(self.as_bytes()).trim_end().len();
+            self.truncate(len);
         }
     }
 
     /// Appends blanks.
     #[inline]
-    pub fn append_blanks(&mut self, count: usize) {
+    pub fn append_blanks(&mut self, mut count: usize) {
         const MANY: usize = 64;
-        let len = self.0.len() + count;
-        // Many, of which some are taken away again: to write as many as there are takes longer.
-        self.0.extend_from_slice(&[b' '; MANY]);
-        if count > MANY {
-            self.0.resize(len, b' ');
+        while count > MANY {
+            self.append_first(&[b' '; MANY], MANY);
+            count -= MANY;
         }
-        self.0.truncate(len);
-    }
-
-    /// Appends an ASCII word in capitals.
-    #[inline]
-    pub fn append_upper(&mut self, word: &str) {
-        self.0.extend(word.bytes().map(|byte| byte.to_ascii_uppercase()));
+        self.append_first(&[b' '; MANY], count);
     }
 
     /// What stands from there on, taken away.
     pub fn split_off(&mut self, from: usize) -> String {
-        let text = String::from_utf8_lossy(self.0.get(from..).unwrap_or_default()).into_owned();
-        self.0.truncate(from);
+        let text = String::from_utf8_lossy(self.as_bytes().get(from..).unwrap_or_default()).into_owned();
+        self.truncate(from);
         text
     }
 }
@@ -108,15 +139,12 @@ impl fmt::Write for Text {
 impl Append for Text {
     #[inline]
     fn append(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
+        self.append_bytes(text.as_bytes());
     }
 
     #[inline]
     fn append_digits(&mut self, digits: u64, count: usize) {
-        // All eight, of which some are taken away again: to copy as many as there are takes longer.
-        let len = self.0.len() + count.min(8);
-        self.0.extend_from_slice(&digits.to_le_bytes());
-        self.0.truncate(len);
+        self.append_first(&digits.to_le_bytes(), count);
     }
 }
 
@@ -149,14 +177,16 @@ pub fn push(out: &mut (impl Append + ?Sized), number: impl TryInto<u64>) {
 
 #[inline(never)]
 fn push_large(out: &mut (impl Append + ?Sized), number: u64) {
-    let first = number / EIGHT_DIGITS;
-    match first {
-        // Sequence numbers of TCP.
-        0..10 => out.append_digits(u64::from(b'0') + first, 1),
-        10..100 => out.append_digits((u64::from(b'0') + first % 10) << 8 | (u64::from(b'0') + first / 10), 2),
-        _ => push(out, first),
+    let (first, rest) = (number / EIGHT_DIGITS, number % EIGHT_DIGITS);
+    if first < 100 {
+        // Sequence numbers of TCP: two digits, of which the first may be none.
+        let two = (u64::from(b'0') + first % 10) << 8 | (u64::from(b'0') + first / 10);
+        let count = if first < 10 { 1 } else { 2 };
+        out.append_digits(two >> (8 * (2 - count)), count);
+    } else {
+        push(out, first);
     }
-    out.append_digits(eight_digits((number % EIGHT_DIGITS) as u32), 8);
+    out.append_digits(eight_digits(rest as u32), 8);
 }
 
 /// Appends the last `digits` decimal digits of a number, with zeros in front; nine at most.

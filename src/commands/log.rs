@@ -5,7 +5,7 @@ use super::output::Output;
 use super::replay::Worded;
 use crate::capture::Frame;
 use crate::decode::message::Message;
-use crate::decode::{Packet, Segment};
+use crate::decode::{Packet, Segment, Usual};
 use crate::digits::Text;
 use crate::join::{Joiner, Told};
 use crate::time::Timestamp;
@@ -28,6 +28,12 @@ impl Log {
     /// The same of a segment.
     pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         self.joiner.is_none() && !self.facts.knows_sockets(frame.tap) && self.output.tell_segment(frame, segment)
+    }
+
+    /// The same of a ping or a lookup.
+    pub fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
+        let is_alone = self.joiner.is_none() && !self.facts.knows_sockets(frame.tap);
+        is_alone && self.output.tell_message(frame, usual, message)
     }
 
     /// The same of one that was put into words.

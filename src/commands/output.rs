@@ -10,7 +10,7 @@ use super::{Streams, wants_color};
 use crate::capture::Frame;
 use crate::cli;
 use crate::decode::message::Message;
-use crate::decode::{Network, Packet, Segment};
+use crate::decode::{Network, Packet, Segment, Usual};
 use crate::digits::Text;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
@@ -151,6 +151,18 @@ impl Output {
         let looked = namer.look_up_v4((segment.source, segment.destination), place, frame.at);
         let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
         let written = text.segment(frame.at, segment, &called);
+        self.has_written(written);
+        true
+    }
+
+    /// The same of a ping or a lookup.
+    pub fn tell_message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
+        let Some((text, namer)) = self.packet_lines() else { return false };
+        let place = Place { tap: frame.tap, if_index: 0, vni: None };
+        let ((sender, _), (receiver, _)) = usual.ends();
+        let looked = namer.look_up_v4((sender, receiver), place, frame.at);
+        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
+        let written = text.message(frame.at, usual, message, &called);
         self.has_written(written);
         true
     }

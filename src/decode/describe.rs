@@ -139,12 +139,7 @@ pub fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
 fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut impl Append) -> fmt::Result {
     match icmp.body {
         icmp::Body::Echo(echo) => {
-            out.append(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
-            digits::push(out, echo.sequence);
-            out.append(", ");
-            digits::push(out, echo.data_len);
-            out.append(" bytes, ttl ");
-            digits::push(out, ip.hop_limit);
+            echo_message(&echo, ip.hop_limit, out);
             Ok(())
         }
         icmp::Body::Error(error) => icmp_error(&error, out),
@@ -157,6 +152,27 @@ fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut impl Append) -> fmt::Res
             Some(name) => out.write_str(name),
             None => write!(out, "type {}, code {}", icmp.kind, icmp.code),
         },
+    }
+}
+
+fn echo_message(echo: &icmp::Echo, hop_limit: u8, out: &mut impl Append) {
+    out.append(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
+    digits::push(out, echo.sequence);
+    out.append(", ");
+    digits::push(out, echo.data_len);
+    out.append(" bytes, ttl ");
+    digits::push(out, hop_limit);
+}
+
+/// Writes what the packet says of a ping or a lookup in a usual frame, which is what its message says.
+pub(crate) fn usual_message(message: &Message<'_>, out: &mut impl Append) -> fmt::Result {
+    match &message.subject {
+        Subject::Dns(message) => dns_message(message, out),
+        Subject::Ping { echo, hop_limit, .. } => {
+            echo_message(echo, *hop_limit, out);
+            Ok(())
+        }
+        Subject::Neighbour { .. } => Ok(()),
     }
 }
 

@@ -134,6 +134,23 @@ impl<'a> Usual<'a> {
         macs(self.headers).unwrap_or_default()
     }
 
+    /// Its ping or its lookup, if it is one.
+    pub fn message(&self) -> Option<Message<'a>> {
+        match self.protocol() {
+            ip::ICMP => self.ping(),
+            ip::UDP => self.lookup(),
+            _ => None,
+        }
+    }
+
+    /// Its sender and its receiver, with the ports of those that have them.
+    pub fn endpoints(&self) -> (Endpoint, Endpoint) {
+        let ((source, from), (destination, to)) = self.ends();
+        let has_ports = matches!(self.protocol(), ip::TCP | ip::UDP);
+        let end = |address: Ipv4Addr, port| Endpoint { address: address.into(), port: has_ports.then_some(port) };
+        (end(source, from), end(destination, to))
+    }
+
     /// Its ping, if it is one. What it says is what [`super::message::read`] says of the packet.
     #[expect(clippy::inline_always, reason = "what is returned is large: to hand it on takes longer than to read it")]
     #[inline(always)]

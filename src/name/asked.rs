@@ -93,13 +93,15 @@ pub(super) struct AskedNames {
     /// In the order of their answers.
     pairs: Capped<Pair, Vec<Asked>>,
     changes: Vec<u32>,
+    /// All of them together.
+    changed: u64,
     hasher: RandomState,
 }
 
 impl AskedNames {
     pub fn new(addresses: usize) -> Self {
         let pairs = Capped::new(addresses.saturating_mul(PAIRS));
-        Self { pairs, changes: vec![0; COUNTS], hasher: RandomState::new() }
+        Self { pairs, changes: vec![0; COUNTS], changed: 0, hasher: RandomState::new() }
     }
 
     /// What `client` has asked for by now of what it was answered `address`.
@@ -107,6 +109,12 @@ impl AskedNames {
         let of = self.hasher.hash_one(PairOf { client, address }) as usize % COUNTS;
         let was = self.changes.get(of).copied().unwrap_or_default();
         Told { of: of as u32, was, forgotten: self.pairs.forgotten() }
+    }
+
+    /// How often anything was told that was not known, or forgotten.
+    #[inline]
+    pub const fn changes(&self) -> u64 {
+        self.changed + self.pairs.forgotten()
     }
 
     /// Whether nothing was told since.
@@ -138,6 +146,7 @@ impl AskedNames {
         if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
             return;
         }
+        self.changed += 1;
         if let Some(count) = self.changes.get_mut(of) {
             *count = count.wrapping_add(1);
         }

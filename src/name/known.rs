@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::asked::Client;
 use super::learned::Version;
+use super::pairs::PlainName;
 use crate::docker::{Container, Network};
 use crate::time::Timestamp;
 use crate::track::event::Place;
@@ -47,7 +48,7 @@ pub(super) struct Who {
     pub network: Option<Arc<Network>>,
     pub title: Title,
     /// What everybody calls it, where that is so and of ASCII that prints.
-    pub called: Option<String>,
+    pub called: Option<PlainName>,
     /// The version of what lookups have told of it, by which it is called so.
     pub version: Version,
     /// Of no other; from 1.
@@ -111,6 +112,12 @@ impl KnownEnds {
     /// Something is called otherwise from now on.
     pub const fn forget(&mut self) {
         self.generation += 1;
+    }
+
+    /// Counts what changes here.
+    #[inline]
+    pub const fn changes(&self) -> u64 {
+        self.generation + self.serials
     }
 
     /// Who an address is, at whatever time it is so.

@@ -15,6 +15,8 @@ const COUNTS: usize = 4096;
 pub(super) struct Learned {
     names: Capped<Endpoint, Asked>,
     changes: Vec<u32>,
+    /// All of them together.
+    changed: u64,
     hasher: RandomState,
 }
 
@@ -36,7 +38,7 @@ pub(super) struct Version {
 impl Learned {
     /// Nothing yet; names of so many addresses are kept.
     pub fn new(room: usize) -> Self {
-        Self { names: Capped::new(room), changes: vec![0; COUNTS], hasher: RandomState::new() }
+        Self { names: Capped::new(room), changes: vec![0; COUNTS], changed: 0, hasher: RandomState::new() }
     }
 
     /// A lookup of `name` was answered with that address.
@@ -47,6 +49,7 @@ impl Learned {
         }
         asked.has_several = !asked.latest.is_empty();
         name.clone_into(&mut asked.latest);
+        self.changed += 1;
         let of = self.version(address).of;
         if let Some(count) = self.changes.get_mut(of) {
             *count = count.wrapping_add(1);
@@ -77,6 +80,12 @@ impl Learned {
     pub fn version(&self, address: IpAddr) -> Version {
         let of = self.hasher.hash_one(Endpoint::host(address)) as usize % COUNTS;
         Version { of, was: self.changes.get(of).copied().unwrap_or_default() }
+    }
+
+    /// How often the name of any address has changed.
+    #[inline]
+    pub const fn changes(&self) -> u64 {
+        self.changed
     }
 
     /// Whether a name is still that version.

@@ -29,7 +29,7 @@ pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
-pub use pairs::{Asks, Called, Looked, Pair};
+pub use pairs::{Asks, Called, Looked, Pair, PlainName};
 pub use room::Room;
 pub use strangers::{Introduction, Stranger};
 
@@ -46,6 +46,7 @@ use known::KnownEnds;
 use learned::Learned;
 use names::{Names, Spot};
 use pair_names::PairNames;
+use pairs::RecentPairs;
 
 pub use well_known::NAMES as WELL_KNOWN;
 
@@ -86,6 +87,7 @@ pub struct Namer {
     /// Who was looked up before.
     known: KnownEnds,
     pair_names: PairNames,
+    recent: RecentPairs,
     /// What a lookup asked for, while it is learned.
     spelling: String,
     naming: Naming,
@@ -123,6 +125,7 @@ impl Namer {
             asked: AskedNames::new(Room::default().learned),
             known: KnownEnds::default(),
             pair_names: PairNames::default(),
+            recent: RecentPairs::default(),
             spelling: String::new(),
             naming: Naming::default(),
             numeric,

@@ -4,6 +4,7 @@
 
 use super::asked::Told;
 use super::learned::Version;
+use super::pairs::PlainName;
 use crate::time::Timestamp;
 
 /// As many pairs are kept; one more takes the place of another.
@@ -14,6 +15,8 @@ const ROOM: usize = 4096;
 pub(super) struct PairNames {
     /// Empty until the first is kept.
     names: Vec<Option<PairName>>,
+    /// How often one was kept.
+    kept: u64,
 }
 
 /// What one end calls another.
@@ -25,7 +28,7 @@ pub(super) struct PairName {
     /// It is so at all times from this one on.
     from: Timestamp,
     /// In ASCII that prints; `None` where the name is not.
-    name: Option<String>,
+    name: Option<PlainName>,
 }
 
 /// What a name depends on.
@@ -38,9 +41,14 @@ pub(super) struct Basis {
 }
 
 impl PairName {
+    /// From when on it is so.
+    pub const fn from(&self) -> Timestamp {
+        self.from
+    }
+
     /// The name, if it is of ASCII that prints.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub const fn name(&self) -> Option<&PlainName> {
+        self.name.as_ref()
     }
 }
 
@@ -51,6 +59,12 @@ const fn place(pair: (u64, u64)) -> usize {
 }
 
 impl PairNames {
+    /// How often one was kept, and another perhaps not any more.
+    #[inline]
+    pub const fn changes(&self) -> u64 {
+        self.kept
+    }
+
     /// Where it stands what the first of a pair calls the second at that time, where nothing was told of it since.
     #[inline]
     pub fn find(&self, pair: (u64, u64), at: Timestamp, is_still: impl FnOnce(Basis) -> bool) -> Option<usize> {
@@ -66,10 +80,11 @@ impl PairNames {
     }
 
     /// Keeps what the first of a pair calls the second from a time on; where that stands.
-    pub fn put(&mut self, pair: (u64, u64), basis: Basis, from: Timestamp, name: Option<String>) -> usize {
+    pub fn put(&mut self, pair: (u64, u64), basis: Basis, from: Timestamp, name: Option<PlainName>) -> usize {
         if self.names.is_empty() {
             self.names.resize_with(ROOM, || None);
         }
+        self.kept += 1;
         let place = place(pair);
         if let Some(there) = self.names.get_mut(place) {
             *there = Some(PairName { pair, basis, from, name });

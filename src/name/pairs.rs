@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::known::{Title, Who};
+use super::known::Title;
 use super::pair_names::Basis;
 use super::{Namer, Party};
 use crate::address::MacAddr;
@@ -52,13 +52,53 @@ impl Pair {
     }
 }
 
-/// What both ends are called, in ASCII that prints: nobody has to look at the letters again.
+/// A name of ASCII that prints: nobody has to look at its letters again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainName {
+    text: String,
+    /// The same, with whatever behind it; there where it is short enough.
+    short: [u8; SHORT],
+    is_short: bool,
+    has_colon: bool,
+}
+
+/// The length of a short name, in bytes: nearly all are.
+pub const SHORT: usize = 32;
+
+impl PlainName {
+    /// That name, if it is one.
+    pub(super) fn new(name: &str) -> Option<Self> {
+        let mut short = [0; SHORT];
+        short.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+        let (is_short, has_colon) = (name.len() <= SHORT, name.contains(':'));
+        is_plain(name).then(|| Self { text: name.to_owned(), short, is_short, has_colon })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// A short name as the first of these bytes, and how many those are.
+    #[inline]
+    pub const fn short(&self) -> Option<(&[u8; SHORT], usize)> {
+        if self.is_short { Some((&self.short, self.text.len())) } else { None }
+    }
+
+    /// Whether it is an IPv6 address, or looks like one.
+    #[inline]
+    pub const fn has_colon(&self) -> bool {
+        self.has_colon
+    }
+}
+
+/// What both ends are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Called<'a> {
     /// The client's name.
-    pub client: &'a str,
+    pub client: &'a PlainName,
     /// The server's.
-    pub server: &'a str,
+    pub server: &'a PlainName,
     /// The server is a container that publishes ports.
     pub publishes: bool,
 }
@@ -80,20 +120,51 @@ enum NameAt {
     Pair(usize, (u64, u64)),
 }
 
-impl Namer {
-    /// What both ends are called, where [`Namer::look_up`] found that it does not take more to tell.
+/// The ends of lines that were looked up last, by the two of them.
+#[derive(Debug, Default)]
+pub(super) struct RecentPairs {
+    /// Empty until the first is kept.
+    pairs: Vec<Option<Recent>>,
+}
+
+/// Two ends of IPv4, and what they are called.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    /// Both addresses, the sender's first, and where.
+    key: (u64, Place),
+    /// It is so while nothing has changed since.
+    changes: u64,
+    /// It is so at all times from this one on.
+    from: Timestamp,
+    looked: Looked,
+}
+
+impl RecentPairs {
+    /// As many are kept; one more takes the place of another.
+    const ROOM: usize = 256;
+
     #[inline]
-    pub fn called(&self, pair: &Pair) -> Option<Called<'_>> {
-        let Pair { ends, place, at, asks } = *pair;
-        let (client, server) = (ends.client.address, ends.server.address);
-        let (one, other) = (self.known(client, place, at)?, self.known(server, place, at)?);
-        let by_server = (asks == Asks::Either).then_some(other);
-        let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
-        let (client, server) =
-            (self.called_by(one, client, by_server, at)?, self.called_by(other, server, Some(one), at)?);
-        Some(Called { client, server, publishes })
+    const fn place((ends, _): (u64, Place)) -> usize {
+        (ends.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % Self::ROOM
     }
 
+    #[inline]
+    fn get(&self, key: (u64, Place), changes: u64, at: Timestamp) -> Option<Looked> {
+        let recent = self.pairs.get(Self::place(key))?.as_ref()?;
+        (recent.key == key && recent.changes == changes && recent.from <= at).then_some(recent.looked)
+    }
+
+    fn put(&mut self, recent: Recent) {
+        if self.pairs.is_empty() {
+            self.pairs.resize(Self::ROOM, None);
+        }
+        if let Some(place) = self.pairs.get_mut(Self::place(recent.key)) {
+            *place = Some(recent);
+        }
+    }
+}
+
+impl Namer {
     /// Looks up two ends, so that they are named at once; how, where it does not take more to tell. Of a packet's, the
     /// sender is the client.
     #[inline]
@@ -104,6 +175,18 @@ impl Namer {
         at: Timestamp,
         asks: Asks,
     ) -> Option<Looked> {
+        self.look_up_both(ends, place, at, asks).map(|(looked, _)| looked)
+    }
+
+    /// The same, with the time from which on they are who they are.
+    #[inline]
+    fn look_up_both(
+        &mut self,
+        ends: (&IpAddr, &IpAddr),
+        place: Place,
+        at: Timestamp,
+        asks: Asks,
+    ) -> Option<(Looked, Timestamp)> {
         let find = |address| self.known.find_lent(address, place).filter(|&at| self.is_recalled(at));
         let (client, server) = match (find(ends.0), find(ends.1)) {
             (Some(client), Some(server)) => (client, server),
@@ -113,18 +196,42 @@ impl Namer {
         if !one.holds(at) || !other.holds(at) {
             return None;
         }
+        let from = one.from.max(other.from);
         let by_server = (asks == Asks::Either).then_some(server);
         let publishes = other.container.as_ref().is_some_and(|container| !container.published.is_empty());
         let client_name = self.look_up_name(client, ends.0, by_server, at);
         let server_name = self.look_up_name(server, ends.1, Some(client), at);
-        Some(Looked { client: client_name?, server: server_name?, publishes })
+        Some((Looked { client: client_name?, server: server_name?, publishes }, from))
     }
 
-    /// The same of a packet's of IPv4.
+    /// The same of a packet's of IPv4, outside of tunnels.
     #[inline]
     pub fn look_up_v4(&mut self, ends: (Ipv4Addr, Ipv4Addr), place: Place, at: Timestamp) -> Option<Looked> {
+        let key = (u64::from(ends.0.to_bits()) << 32 | u64::from(ends.1.to_bits()), place);
+        let changes = self.changes();
+        if let Some(looked) = self.recent.get(key, changes, at) {
+            return Some(looked);
+        }
         let (sender, receiver) = (IpAddr::V4(ends.0), IpAddr::V4(ends.1));
-        self.look_up_ends((&sender, &receiver), place, at, Asks::Either)
+        let (looked, from) = self.look_up_both((&sender, &receiver), place, at, Asks::Either)?;
+        let from = from.max(self.holds_from(looked.client)?).max(self.holds_from(looked.server)?);
+        self.recent.put(Recent { key, changes: self.changes(), from, looked });
+        Some(looked)
+    }
+
+    /// How often anything has changed that ends are called by.
+    #[inline]
+    const fn changes(&self) -> u64 {
+        let Self { known, learned, asked, pair_names, .. } = self;
+        known.changes().wrapping_add(learned.changes()).wrapping_add(asked.changes()).wrapping_add(pair_names.changes())
+    }
+
+    /// The time from which on one end calls another so, unless anything changes.
+    fn holds_from(&self, name: NameAt) -> Option<Timestamp> {
+        match name {
+            NameAt::Known(..) => Some(Timestamp::ZERO),
+            NameAt::Pair(place, pair) => Some(self.pair_names.at(place, pair)?.from()),
+        }
     }
 
     /// Where both ends stand, after they were looked up.
@@ -180,8 +287,7 @@ impl Namer {
         }
         let asked_as = self.asked_as(known, address, by, at);
         let basis = Basis { told, version: asked_as.is_none().then_some(known.version) };
-        let name = self.known_name(known, address, by, asked_as);
-        let name = is_plain(name).then(|| name.to_owned());
+        let name = PlainName::new(self.known_name(known, address, by, asked_as));
         Some(self.pair_names.put(pair, basis, from, name))
     }
 
@@ -193,30 +299,21 @@ impl Namer {
     }
 
     #[inline]
-    fn name_at(&self, at: NameAt) -> Option<&str> {
+    fn name_at(&self, at: NameAt) -> Option<&PlainName> {
         match at {
-            NameAt::Known(at, serial) => self.known.at(at).filter(|who| who.serial == serial)?.called.as_deref(),
+            NameAt::Known(at, serial) => self.known.at(at).filter(|who| who.serial == serial)?.called.as_ref(),
             NameAt::Pair(place, pair) => self.pair_names.at(place, pair)?.name(),
         }
     }
 
-    #[inline]
-    fn called_by<'a>(&'a self, known: &'a Who, address: IpAddr, by: Option<&'a Who>, at: Timestamp) -> Option<&'a str> {
-        if let Some(name) = known.called.as_deref().filter(|_| self.learned.is_still(known.version)) {
-            return Some(name);
-        }
-        let name = self.known_name(known, address, by, self.asked_as(known, address, by, at));
-        is_plain(name).then_some(name)
-    }
-
     /// What an end is called by everybody, where that is of ASCII that prints.
-    pub(super) fn called_by_all(&self, title: &Title, address: IpAddr) -> Option<String> {
+    pub(super) fn called_by_all(&self, title: &Title, address: IpAddr) -> Option<PlainName> {
         let name = match title {
             Title::Name(name) => name,
             Title::Address(text) => self.learned.by_all(address, text)?,
             Title::Alias | Title::Open => return None,
         };
-        is_plain(name).then(|| name.to_owned())
+        PlainName::new(name)
     }
 
     /// What both ends are called.

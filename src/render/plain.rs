@@ -11,11 +11,10 @@ use super::text::{ARROW, ARROW_BEYOND, ENDS, KIND, STEP, TIME, TextWriter, WORDS
 use super::units::{Took, columns, plain_columns};
 use super::words;
 use crate::decode::message::{self, Message, Subject};
-use crate::decode::{Packet, Segment, describe};
-use crate::digits::{self, Append};
-use crate::hostile;
+use crate::decode::{Packet, Segment, Usual, describe};
+use crate::digits::{self, Append, Text};
 use crate::join::Told;
-use crate::name::{Called, Namer};
+use crate::name::{Called, Namer, PlainName};
 use crate::time::Timestamp;
 use crate::track::event::Event;
 
@@ -29,6 +28,37 @@ pub struct Words<'a> {
     pub text: &'a [u8],
     /// There is text from the wire in it.
     pub is_foreign: bool,
+}
+
+/// What kind a line is of, in its column with the gap behind it, and the columns that this takes.
+#[derive(Clone, Copy)]
+struct Kind([u8; KIND_ROOM], usize);
+
+/// Room for the longest kind and its gap.
+const KIND_ROOM: usize = 16;
+/// That of nearly all packets.
+const TCP: Kind = Kind::of("tcp");
+
+impl Kind {
+    /// Of a word of ASCII.
+    const fn of(kind: &str) -> Self {
+        let (mut column, mut at, kind) = ([b' '; KIND_ROOM], 0, kind.as_bytes());
+        while at < kind.len() && at < KIND_ROOM - GAP.len() {
+            column[at] = kind[at].to_ascii_uppercase();
+            at += 1;
+        }
+        Self(column, if at > KIND { at } else { KIND } + GAP.len())
+    }
+}
+
+/// An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+#[inline(never)]
+fn port_behind(text: &mut Text, name: &PlainName, port: u16) {
+    let (open, close) = if name.has_colon() { ("[", "]:") } else { ("", ":") };
+    text.append(open);
+    text.append(name.as_str());
+    text.append(close);
+    digits::push(text, port);
 }
 
 impl<W: Write> TextWriter<W> {
@@ -46,7 +76,7 @@ impl<W: Write> TextWriter<W> {
         called: &Called<'_>,
     ) -> io::Result<()> {
         let ports = message::packet_ports(packet).unzip();
-        let start = self.head(packet.at, called, ports, describe::kind_with(packet, message));
+        let start = self.head(packet.at, called, ports, Kind::of(describe::kind_with(packet, message)));
         // Writing to memory cannot fail.
         let _ = describe::describe_with(packet, message, &mut self.text);
         // Of other messages nothing is told but numbers, in our own words.
@@ -58,10 +88,26 @@ impl<W: Write> TextWriter<W> {
     /// The same of a segment.
     pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
         let (sender, receiver) = segment.ends();
-        let start = self.head(at, called, (sender.port, receiver.port), "tcp");
+        let start = self.head(at, called, (sender.port, receiver.port), TCP);
         // Writing to memory cannot fail.
         let _ = describe::segment(&segment.tcp, &mut self.text);
         self.said(start, false);
+        self.write()
+    }
+
+    /// The same of a ping or a lookup.
+    pub fn message(
+        &mut self,
+        at: Timestamp,
+        usual: &Usual<'_>,
+        message: &Message<'_>,
+        called: &Called<'_>,
+    ) -> io::Result<()> {
+        let (sender, receiver) = usual.endpoints();
+        let start = self.head(at, called, (sender.port, receiver.port), Kind::of(message.protocol.protocol().name()));
+        // Writing to memory cannot fail.
+        let _ = describe::usual_message(message, &mut self.text);
+        self.said(start, matches!(message.subject, Subject::Dns(_)));
         self.write()
     }
 
@@ -74,7 +120,7 @@ impl<W: Write> TextWriter<W> {
         ports: Ports,
         called: &Called<'_>,
     ) -> io::Result<()> {
-        let start = self.head(at, called, ports, kind);
+        let start = self.head(at, called, ports, Kind::of(kind));
         self.text.append_bytes(words.text);
         self.said(start, words.is_foreign);
         self.write()
@@ -88,7 +134,7 @@ impl<W: Write> TextWriter<W> {
         if told.published.is_some() || called.publishes {
             let _ = words::port(&Port::of(told, namer), false, &mut self.text);
         }
-        self.kind(start, kind);
+        self.kind(start, Kind::of(kind));
         let start = self.text.len();
         match &told.event {
             Event::Packet(packet) => self.text.append(&packet.words),
@@ -105,7 +151,7 @@ impl<W: Write> TextWriter<W> {
 
     /// Begins a line with everything that stands before its words; where they begin.
     #[inline]
-    fn head(&mut self, at: Timestamp, called: &Called<'_>, ports: Ports, kind: &str) -> usize {
+    fn head(&mut self, at: Timestamp, called: &Called<'_>, ports: Ports, kind: Kind) -> usize {
         let start = self.begin(at, called, ports);
         self.kind(start, kind);
         self.text.len()
@@ -124,33 +170,31 @@ impl<W: Write> TextWriter<W> {
         start
     }
 
-    /// A name that needs no escaping, and a port.
+    /// A name, and a port.
     #[inline]
-    fn end(&mut self, name: &str, port: Option<u16>) {
+    fn end(&mut self, name: &PlainName, port: Option<u16>) {
         let text = &mut self.text;
-        let Some(port) = port else { return text.append(name) };
-        // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
-        if hostile::has(name, b':') {
-            text.append("[");
-            text.append(name);
-            text.append("]:");
-        } else {
-            text.append(name);
-            text.append(":");
+        match (port, name.short()) {
+            (Some(port), Some((short, len))) if !name.has_colon() => {
+                text.append_first(short, len);
+                text.append(":");
+                digits::push(text, port);
+            }
+            (Some(port), _) => port_behind(text, name, port),
+            (None, Some((short, len))) => text.append_first(short, len),
+            (None, None) => text.append(name.as_str()),
         }
-        digits::push(text, port);
     }
 
     /// What comes between the ends, which began there, and the words.
     #[inline]
-    fn kind(&mut self, start: usize, kind: &str) {
+    fn kind(&mut self, start: usize, Kind(kind, columns): Kind) {
         let text = &mut self.text;
         // Ends are of ASCII but for the arrow.
         let width = text.len() - start - ARROW_BEYOND;
         self.ends = grown(self.ends, width, ENDS.1, STEP);
         text.append_blanks(self.ends.saturating_sub(width) + GAP.len());
-        text.append_upper(kind);
-        text.append_blanks(KIND.saturating_sub(kind.len()) + GAP.len());
+        text.append_first(&kind, columns);
     }
 
     /// Makes the words safe, which began there; the columns that they take.

@@ -19,7 +19,7 @@ use crate::digits::{self, Text};
 use crate::explain::Topic;
 use crate::hostile;
 use crate::join::Told;
-use crate::name::{Called, Namer, Pair, Party};
+use crate::name::{Called, Namer, Party};
 use crate::track::event::Event;
 
 /// Room for the ends at first, and how far it grows for longer names.
@@ -100,8 +100,7 @@ impl<W: Write> TextWriter<W> {
 
     /// Writes an event's line.
     pub fn event(&mut self, told: &Told<'_>, namer: &Namer) -> io::Result<()> {
-        let called = Pair::of(&told.event).and_then(|pair| namer.called(&pair));
-        self.named(told, namer, called.as_ref())
+        self.named(told, namer, None)
     }
 
     /// Writes an event's line, where what its ends are called may be known.
@@ -198,9 +197,9 @@ impl<W: Write> TextWriter<W> {
         let _ = match named {
             Named::Called(called, namer) => {
                 let (client, server) = told.event.ports();
-                self.called(called.client, client.filter(|_| client_port));
+                self.called(called.client.as_str(), client.filter(|_| client_port));
                 self.line.push_str(ARROW);
-                self.called(called.server, server.filter(|_| ports));
+                self.called(called.server.as_str(), server.filter(|_| ports));
                 if told.published.is_none() && !called.publishes {
                     return self.line.len() - start - ARROW_BEYOND;
                 }

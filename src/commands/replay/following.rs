@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use crate::capture::file::BATCH;
 use crate::capture::{Frame, LinkType, NameBlock, Tap, TapId};
 use crate::decode::message::{self, Message};
-use crate::decode::{self, Packet, Segment};
+use crate::decode::{self, Packet, Segment, Usual};
 use crate::time::Timestamp;
 use crate::track::usual::Ahead;
 use crate::track::{Limits, Sink, Tracker, message_line};
@@ -86,6 +86,10 @@ pub(super) trait Telling: Sink {
     fn segment(&mut self, _frame: &Frame<'_>, _segment: &Segment<'_>) -> bool {
         false
     }
+    /// The same of a ping or a lookup.
+    fn message(&mut self, _frame: &Frame<'_>, _usual: &Usual<'_>, _message: &Message<'_>) -> bool {
+        false
+    }
     /// It cannot be decoded.
     fn undecoded(&mut self, link: LinkType);
     /// All events of the packet were given: what has waited until then may be told.
@@ -158,7 +162,7 @@ impl Following {
             self.tracker.fetch(soon);
             self.latest = frame.at;
             to.next(frame.at);
-            let is_told = !self.wants_packets || self.tells_segment(frame, to);
+            let is_told = !self.wants_packets || self.tells_frame(frame, to);
             if !is_told || !self.tracker.observe_frame(frame, now, to) {
                 self.other(frame, to);
             }
@@ -166,10 +170,14 @@ impl Following {
         }
     }
 
-    /// Whether the line of its packet could be told, which has a segment.
+    /// Whether the line of its packet could be told, which has a segment, a ping or a lookup.
     #[inline(never)]
-    fn tells_segment<T: Telling>(&self, frame: &Frame<'_>, to: &mut T) -> bool {
-        self.tracker.takes_frames() && decode::segment_of(frame).is_some_and(|segment| to.segment(frame, &segment))
+    fn tells_frame<T: Telling>(&self, frame: &Frame<'_>, to: &mut T) -> bool {
+        let Some(usual) = Usual::of(frame).filter(|_| self.tracker.takes_frames()) else { return false };
+        match usual.segment() {
+            Some(segment) => to.segment(frame, &segment),
+            None => usual.message().is_some_and(|message| to.message(frame, &usual, &message)),
+        }
     }
 
     #[inline(never)]

@@ -8,7 +8,7 @@ use super::teller::Teller;
 use super::worded::{Worded, WordedPackets};
 use crate::capture::{Error, Frame, LinkType, NameBlock, TapId};
 use crate::decode::message::Message;
-use crate::decode::{Packet, Segment};
+use crate::decode::{Packet, Segment, Usual};
 use crate::digits::Text;
 use crate::time::Timestamp;
 use crate::track::{Event, Sink};
@@ -166,6 +166,15 @@ impl Telling for Sending {
         let is_worded = self.writes_packets();
         if is_worded {
             self.steps.worded.segment(frame, segment);
+            self.has_worded();
+        }
+        is_worded
+    }
+
+    fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
+        let is_worded = self.writes_packets();
+        if is_worded {
+            self.steps.worded.message(frame, usual, message);
             self.has_worded();
         }
         is_worded

@@ -14,7 +14,7 @@ use super::following::{Spot, Telling};
 use crate::capture::file::MAX_TAPS;
 use crate::capture::{Error, Frame, LinkType, NameBlock, TapId};
 use crate::decode::message::Message;
-use crate::decode::{self, Packet, Segment};
+use crate::decode::{self, Packet, Segment, Usual};
 use crate::docker::Snapshot;
 use crate::filter::FrameFilter;
 use crate::join::{HOLD, Joiner};
@@ -157,6 +157,10 @@ impl Telling for Teller<'_> {
 
     fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         self.log.segment(frame, segment)
+    }
+
+    fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
+        self.log.message(frame, usual, message)
     }
 
     fn undecoded(&mut self, link: LinkType) {
