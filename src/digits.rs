@@ -10,6 +10,9 @@ pub trait Append: fmt::Write {
 
     /// Appends up to eight digits of ASCII, the first in the lowest byte.
     fn append_digits(&mut self, digits: u64, count: usize);
+
+    /// Appends the first bytes of some, which are ASCII.
+    fn append_ascii(&mut self, bytes: &[u8; 16], count: usize);
 }
 
 impl Append for String {
@@ -21,6 +24,10 @@ impl Append for String {
         let digits = digits.to_le_bytes();
         // Digits are ASCII.
         self.push_str(digits.get(..count).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default());
+    }
+
+    fn append_ascii(&mut self, bytes: &[u8; 16], count: usize) {
+        self.push_str(bytes.get(..count).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default());
     }
 }
 
@@ -70,21 +77,26 @@ impl Text {
         self.len = self.len.min(len);
     }
 
+    /// Appends the first bytes of some where there is no room yet.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, count: usize) {
-        self.bytes.resize((self.len + count) * 2 + ROOM, 0);
+    fn append_slowly(&mut self, bytes: &[u8], count: usize) {
+        let count = count.min(bytes.len());
+        self.bytes.truncate(self.len);
+        self.bytes.extend_from_slice(bytes.get(..count).unwrap_or_default());
+        self.len = self.bytes.len();
+        self.bytes.resize(self.len * 2 + ROOM, 0);
     }
 
     /// Appends UTF-8, which other text has been.
     #[inline]
     pub fn append_bytes(&mut self, bytes: &[u8]) {
-        if self.bytes.len() - self.len < bytes.len() {
-            self.grow(bytes.len());
-        }
-        if let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.len += bytes.len();
+        match self.bytes.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.append_slowly(bytes, bytes.len()),
         }
     }
 
@@ -92,12 +104,12 @@ impl Text {
     #[expect(clippy::inline_always, reason = "what is written has a length that is known in line")]
     #[inline(always)]
     pub fn append_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        if self.bytes.len() - self.len < N {
-            self.grow(N);
-        }
-        if let Some(room) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            *room = *bytes;
-            self.len += count.min(N);
+        match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => {
+                *room = *bytes;
+                self.len += count.min(N);
+            }
+            None => self.append_slowly(bytes, count),
         }
     }
 
@@ -145,6 +157,11 @@ impl Append for Text {
     #[inline]
     fn append_digits(&mut self, digits: u64, count: usize) {
         self.append_first(&digits.to_le_bytes(), count);
+    }
+
+    #[inline]
+    fn append_ascii(&mut self, bytes: &[u8; 16], count: usize) {
+        self.append_first(bytes, count);
     }
 }
 

@@ -15,16 +15,30 @@ pub struct Spread {
     /// The latest times, in nanoseconds. They are counted together, so that their counters, which are in no near cache, are
     /// waited for together.
     latest: Vec<u64>,
-    /// The exact ends: a distribution knows none under a nanosecond or over an hour.
-    ends: Option<(Duration, Duration)>,
+    /// A distribution knows none under a nanosecond or over an hour.
+    ends: Ends,
+}
+
+/// The exact ends in nanoseconds; before the first time the least is above the greatest.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    least: u64,
+    greatest: u64,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { least: u64::MAX, greatest: 0 }
+    }
 }
 
 impl Spread {
     /// Adds a time. Times over an hour count as one hour in the percentiles.
     pub fn record(&mut self, time: Duration) {
-        let (min, max) = self.ends.unwrap_or((time, time));
-        self.ends = Some((min.min(time), max.max(time)));
-        self.latest.push(nanos(time));
+        let time = nanos(time);
+        let Ends { least, greatest } = self.ends;
+        self.ends = Ends { least: least.min(time), greatest: greatest.max(time) };
+        self.latest.push(time);
         if self.latest.len() >= TOGETHER {
             count(&mut self.times, &mut self.latest);
         }
@@ -37,7 +51,8 @@ impl Spread {
 
     /// The least, the median and the greatest; `None` before the first.
     pub fn min_median_max(&self) -> Option<(Duration, Duration, Duration)> {
-        let (min, max) = self.ends?;
+        let Ends { least, greatest } = self.ends;
+        let (min, max) = (Duration::from_nanos(least), Duration::from_nanos(greatest));
         let Self { mut times, mut latest, .. } = self.clone();
         count(&mut times, &mut latest);
         let median = Duration::from_nanos(times.quantile(0.5)?);

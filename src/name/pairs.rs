@@ -125,6 +125,9 @@ enum NameAt {
 pub(super) struct RecentPairs {
     /// Empty until the first is kept.
     pairs: Vec<Option<Recent>>,
+    /// What had changed when it was asked last, and how often it was asked since that changed.
+    changes: u64,
+    asked: u32,
 }
 
 /// Two ends of IPv4, and what they are called.
@@ -142,6 +145,19 @@ struct Recent {
 impl RecentPairs {
     /// As many are kept; one more takes the place of another.
     const ROOM: usize = 256;
+    /// Nothing is kept until this many lines had ends that were called as before: what is kept where lookups change names
+    /// all the time is never found again.
+    const QUIET: u32 = 64;
+
+    /// Whether it is long since anything changed.
+    #[inline]
+    const fn is_quiet(&mut self, changes: u64) -> bool {
+        if self.changes != changes {
+            (self.changes, self.asked) = (changes, 0);
+        }
+        self.asked = self.asked.saturating_add(1);
+        self.asked > Self::QUIET
+    }
 
     #[inline]
     const fn place((ends, _): (u64, Place)) -> usize {
@@ -209,13 +225,16 @@ impl Namer {
     pub fn look_up_v4(&mut self, ends: (Ipv4Addr, Ipv4Addr), place: Place, at: Timestamp) -> Option<Looked> {
         let key = (u64::from(ends.0.to_bits()) << 32 | u64::from(ends.1.to_bits()), place);
         let changes = self.changes();
-        if let Some(looked) = self.recent.get(key, changes, at) {
+        let is_quiet = self.recent.is_quiet(changes);
+        if is_quiet && let Some(looked) = self.recent.get(key, changes, at) {
             return Some(looked);
         }
         let (sender, receiver) = (IpAddr::V4(ends.0), IpAddr::V4(ends.1));
         let (looked, from) = self.look_up_both((&sender, &receiver), place, at, Asks::Either)?;
-        let from = from.max(self.holds_from(looked.client)?).max(self.holds_from(looked.server)?);
-        self.recent.put(Recent { key, changes: self.changes(), from, looked });
+        if is_quiet {
+            let from = from.max(self.holds_from(looked.client)?).max(self.holds_from(looked.server)?);
+            self.recent.put(Recent { key, changes: self.changes(), from, looked });
+        }
         Some(looked)
     }
 

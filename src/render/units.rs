@@ -120,41 +120,49 @@ pub(super) fn plain_columns(text: &[u8]) -> Option<usize> {
 pub struct Clock {
     zone: TimeZone,
     second: u64,
-    text: String,
+    /// `HH:MM:SS.`
+    text: [u8; 16],
 }
+
+/// The length of that in bytes.
+const HOURS: usize = 9;
 
 impl Clock {
     /// A clock of the zone that `TZ` or the system says.
     pub fn local() -> Self {
-        Self { zone: TimeZone::system(), second: u64::MAX, text: String::new() }
+        Self { zone: TimeZone::system(), second: u64::MAX, text: [0; 16] }
     }
 
     /// A clock of UTC, wherever the tests run.
     #[cfg(test)]
     pub const fn utc() -> Self {
-        Self { zone: TimeZone::UTC, second: u64::MAX, text: String::new() }
+        Self { zone: TimeZone::UTC, second: u64::MAX, text: [0; 16] }
     }
 
     /// Appends `HH:MM:SS.` and six digits, or three where `short`.
     #[inline]
     pub fn write(&mut self, at: Timestamp, short: bool, out: &mut impl Append) {
         let second = at.as_nanos() / 1_000_000_000;
-        if second != self.second || self.text.is_empty() {
+        if second != self.second {
             self.second = second;
             self.text = self.hours(second);
         }
-        out.append(&self.text);
+        out.append_ascii(&self.text, HOURS);
         let micros = (at.as_nanos() % 1_000_000_000 / 1000) as u32;
         if short { digits::push_last(out, micros / 1000, 3) } else { digits::push_last(out, micros, 6) }
     }
 
-    fn hours(&self, second: u64) -> String {
+    #[cold]
+    fn hours(&self, second: u64) -> [u8; 16] {
         let time = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
-        match time {
+        let text = match time {
             Some(time) => time.to_zoned(self.zone.clone()).strftime("%H:%M:%S.").to_string(),
             // Past the year 9999, which only a broken capture reaches.
             None => "--:--:--.".to_owned(),
-        }
+        };
+        let mut bytes = [b' '; 16];
+        bytes.iter_mut().zip(text.bytes().take(HOURS)).for_each(|(place, byte)| *place = byte);
+        bytes
     }
 }
 

@@ -28,6 +28,20 @@ impl Endian {
         }
     }
 
+    /// The four numbers of a record's header. Nearly all files are of this machine's kind: others are worth no selection
+    /// between both for each number.
+    #[inline]
+    pub(super) fn u32s(self, header: &[u8; 16]) -> [u32; 4] {
+        #[cold]
+        #[inline(never)]
+        fn big([a, b, c, d]: [u32; 4]) -> [u32; 4] {
+            [a.swap_bytes(), b.swap_bytes(), c.swap_bytes(), d.swap_bytes()]
+        }
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
+        let little = [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]].map(u32::from_le_bytes);
+        if self == Self::Big { big(little) } else { little }
+    }
+
     /// The number at `at`, 0 beyond the end: callers have checked the length.
     pub(super) fn u64(self, bytes: &[u8], at: usize) -> u64 {
         match (self, chunk(bytes, at)) {

@@ -73,13 +73,12 @@ impl Pcap {
             return None;
         }
         let header = bytes.first_chunk::<RECORD>()?;
-        let word = |at: usize| self.endian.u32(header, at);
-        let (captured, wire_len) = (word(8), word(12));
+        let [seconds, fraction, captured, wire_len] = self.endian.u32s(header);
         let length = RECORD + captured as usize;
         if captured > MAX_PACKET || bytes.len() < length {
             return None;
         }
-        let at = Timestamp::from_parts(u64::from(word(0)), u64::from(word(4)) * self.nanos_per_unit);
+        let at = Timestamp::from_parts(u64::from(seconds), u64::from(fraction) * self.nanos_per_unit);
         let wire_len = wire_len.max(captured);
         Some(Usual { at, wire_len, link: self.link, tap: self.tap, data: RECORD..length, length })
     }
