@@ -251,6 +251,22 @@ mod tests {
     }
 
     #[test]
+    fn of_what_is_written_in_one_piece_so_much_is_text() {
+        let (mut text, mut expected) = (Text::default(), Vec::new());
+        for count in 0..200 {
+            text.append_first(b"0123456789abcdef", count % 20);
+            expected.extend_from_slice(&b"0123456789abcdef"[..16.min(count % 20)]);
+            text.append_blanks(count);
+            expected.resize(expected.len() + count, b' ');
+            text.append("words");
+            expected.extend_from_slice(b"words");
+            assert_eq!((text.as_bytes(), text.len()), (&expected[..], expected.len()));
+        }
+        text.clear();
+        assert_eq!(text.part(0..1), b"");
+    }
+
+    #[test]
     fn what_is_split_off_is_taken_away() {
         let mut text = Text::default();
         text.append("web → ");

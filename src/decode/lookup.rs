@@ -39,7 +39,9 @@ fn hash(name: &[u8], kind: RecordType) -> u64 {
         hash ^= hash >> 32;
     };
     let (eights, rest) = name.as_chunks::<8>();
-    eights.iter().for_each(|&eight| mix(eight));
+    for &eight in eights {
+        mix(eight);
+    }
     match name.last_chunk::<8>() {
         // Some of it once more: what is left by itself would be put together byte for byte.
         Some(&last) => mix(last),

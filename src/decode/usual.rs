@@ -304,9 +304,13 @@ fn udp(bytes: &[u8]) -> Option<Udp<'_>> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::message::{self, Role};
     use super::super::testing::{ethernet, vxlan};
     use super::*;
     use crate::time::Timestamp;
+
+    /// As many as [`frames`] gives.
+    const FRAMES: usize = 8;
 
     /// What the lax pass reads, and what is read here, in words.
     fn both(bytes: &[u8], missing: u32) -> (String, Option<String>) {
@@ -329,7 +333,19 @@ mod tests {
             }
             _ => None,
         });
-        usual.is_none_or(|usual| usual == lax) && segment == its_segment
+        let usual_is_lax = usual.is_none_or(|usual| usual == lax);
+        usual_is_lax && segment == its_segment && has_its_message(&frame, packet.as_ref())
+    }
+
+    /// Whether a message that is read without the packet is the packet's, between whom it is.
+    fn has_its_message(frame: &Frame<'_>, packet: Option<&Packet<'_>>) -> bool {
+        let usual = Usual::of(frame);
+        let Some((usual, message)) = usual.and_then(|usual| Some((usual, usual.message()?))) else { return true };
+        let Some(packet) = packet else { return false };
+        let its = message::read(packet).map(|message| format!("{message:?}"));
+        let of_packet = (packet.link.source, packet.link.destination, message::packet_ends(packet));
+        let (source, destination) = usual.macs();
+        its == Some(format!("{message:?}")) && of_packet == (source, destination, Some(usual.endpoints()))
     }
 
     fn frames() -> Vec<Vec<u8>> {
@@ -340,7 +356,7 @@ mod tests {
                 64,
             )
         };
-        let mut frames = vec![Vec::new(); 5];
+        let mut frames = vec![Vec::new(); FRAMES];
         builder().udp(40_000, 9999).write(&mut frames[0], b"hello").unwrap();
         let syn = builder().tcp(40_000, 80, 7, 1000).syn().options_raw(&[2, 4, 5, 0xb4]).unwrap();
         syn.write(&mut frames[1], &[]).unwrap();
@@ -348,7 +364,23 @@ mod tests {
         builder().icmpv4_echo_request(1, 2).write(&mut frames[3], &[0; 56]).unwrap();
         let quoted = frames[0][14..].to_vec();
         builder().icmpv4_raw(3, 3, [0; 4]).write(&mut frames[4], &quoted).unwrap();
+        builder().icmpv4_echo_reply(1, 2).write(&mut frames[5], &[0; 56]).unwrap();
+        let question = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, b'D', b'b', 0, 0, 1, 0, 1];
+        builder().udp(40_000, 53).write(&mut frames[6], &question).unwrap();
+        let answer = [&[0, 7, 0x81, 0x83], &question[4..]].concat();
+        builder().udp(53, 40_000).write(&mut frames[7], &answer).unwrap();
         frames
+    }
+
+    #[test]
+    fn pings_and_lookups_are_messages_without_their_packets() {
+        let messages = frames().into_iter().map(|bytes| {
+            let frame = ethernet(&bytes, 7, Timestamp::from_nanos(5));
+            Usual::of(&frame).and_then(|usual| usual.message()).map(|message| (message.protocol, message.role))
+        });
+        let (ping, dns) = (message::PING, message::DNS);
+        let expected = [(ping, Role::Request), (ping, Role::Reply), (dns, Role::Request), (dns, Role::Reply)];
+        assert_eq!(messages.flatten().collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -390,7 +422,7 @@ mod tests {
     proptest! {
         #[test]
         fn random_octets_behind_a_usual_header_are_read_alike(
-            number in 0_usize..5,
+            number in 0_usize..FRAMES,
             changes in prop::collection::vec((12_usize..80, any::<u8>()), 0..4),
             tail in prop::collection::vec(any::<u8>(), 0..80),
             missing in 0_u32..3,

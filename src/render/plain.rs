@@ -37,17 +37,16 @@ struct Kind([u8; KIND_ROOM], usize);
 /// Room for the longest kind and its gap.
 const KIND_ROOM: usize = 16;
 /// That of nearly all packets.
-const TCP: Kind = Kind::of("tcp");
+const TCP: Kind = Kind(*b"TCP             ", KIND + GAP.len());
 
 impl Kind {
     /// Of a word of ASCII.
-    const fn of(kind: &str) -> Self {
-        let (mut column, mut at, kind) = ([b' '; KIND_ROOM], 0, kind.as_bytes());
-        while at < kind.len() && at < KIND_ROOM - GAP.len() {
-            column[at] = kind[at].to_ascii_uppercase();
-            at += 1;
-        }
-        Self(column, if at > KIND { at } else { KIND } + GAP.len())
+    #[inline]
+    fn of(kind: &str) -> Self {
+        let mut column = [b' '; KIND_ROOM];
+        let len = kind.len().min(KIND_ROOM - GAP.len());
+        column.iter_mut().zip(kind.bytes().take(len)).for_each(|(place, byte)| *place = byte.to_ascii_uppercase());
+        Self(column, len.max(KIND) + GAP.len())
     }
 }
 

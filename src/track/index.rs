@@ -60,18 +60,17 @@ impl Bucket {
 
     /// Puts a number where nothing stands. False where there is no room.
     fn put(&mut self, hash: Hashed, number: u32) -> bool {
-        let free = self.each().find(|(_, other)| **other == EMPTY);
-        let has_room = free.is_some();
-        free.into_iter().for_each(|(place, other)| (*place, *other) = (hash.0, number));
-        has_room
+        let Some((place, other)) = self.each().find(|(_, other)| **other == EMPTY) else { return false };
+        (*place, *other) = (hash.0, number);
+        true
     }
 
     /// Takes a number out. False where it is not there.
     fn take(&mut self, hash: Hashed, number: u32) -> bool {
-        let found = self.each().find(|(place, other)| **other == number && **place == hash.0);
-        let was_there = found.is_some();
-        found.into_iter().for_each(|(_, other)| *other = EMPTY);
-        was_there
+        let is_it = |(place, other): &(&mut u32, &mut u32)| **other == number && **place == hash.0;
+        let Some((_, other)) = self.each().find(is_it) else { return false };
+        *other = EMPTY;
+        true
     }
 
     const fn passed(&mut self) -> &mut u32 {

@@ -130,3 +130,82 @@ fn again<'a>(frame: &Frame<'a>, way: Way) -> Segment<'a> {
     let (macs, tcp) = Usual::of(frame).and_then(|usual| usual.macs_and_tcp()).unwrap_or_default();
     Segment { way, seen: seen(frame), macs, tcp }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::{Counted, Event, Limits, Sink};
+    use super::*;
+    use crate::capture::file::FileSource;
+    use crate::capture::{Next, Source};
+    use crate::decode::{decode, supports};
+
+    /// What is told of a capture, or only counted.
+    #[derive(Default)]
+    struct Told {
+        events: Vec<String>,
+        counted: Vec<Counted>,
+        only_counts: bool,
+    }
+
+    impl Sink for Told {
+        fn event(&mut self, event: Event<'_>) {
+            self.counted.extend(event.counted());
+            self.events.push(format!("{event:?}"));
+        }
+
+        fn only_counts(&self) -> bool {
+            self.only_counts
+        }
+
+        fn count(&mut self, counted: &Counted) {
+            self.counted.push(*counted);
+        }
+    }
+
+    /// Follows a capture by its packets, or by its frames where they can be.
+    fn told(path: &PathBuf, by_frames: bool, only_counts: bool) -> (Told, String) {
+        let (mut tracker, mut told) = (Tracker::new(Limits::default()), Told { only_counts, ..Told::default() });
+        let mut source = FileSource::open(path, 0).unwrap();
+        loop {
+            match source.next().unwrap() {
+                Next::Frame(frame, _) if supports(frame.link) => {
+                    let is_followed = by_frames && {
+                        let ahead = tracker.look_ahead(&frame);
+                        tracker.fetch(&ahead);
+                        tracker.observe_frame(&frame, &ahead, &mut told)
+                    };
+                    if !is_followed {
+                        tracker.observe(&decode(&frame), &mut told);
+                    }
+                }
+                Next::End => break,
+                _ => {}
+            }
+        }
+        tracker.finish(&mut told);
+        let counters = format!("{:?}", tracker.counters());
+        (told, counters)
+    }
+
+    #[test]
+    fn frames_are_followed_as_their_packets_are_and_counted_as_their_events() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+        let mut captures: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        captures.retain(|path| path.extension().is_some_and(|extension| extension == "pcapng"));
+        let (mut told_all, mut told_still) = (0, 0);
+        for path in captures {
+            let (packets, counters) = told(&path, false, false);
+            let (frames, same) = told(&path, true, false);
+            assert_eq!((&frames.events, &same), (&packets.events, &counters), "{}", path.display());
+            assert!(!frames.counted.is_empty());
+            let (counted, same) = told(&path, true, true);
+            assert_eq!((&counted.counted, &same), (&packets.counted, &counters), "{}", path.display());
+            told_all += packets.events.len();
+            told_still += counted.events.len();
+        }
+        // Of who only counts nearly all is counted where it is found.
+        assert!(told_still * 4 < told_all, "{told_still} of {told_all}");
+    }
+}
