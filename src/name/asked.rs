@@ -79,6 +79,11 @@ struct Asked {
 /// Counts of changes, each shared by few pairs.
 const COUNTS: usize = 4096;
 
+/// Which of them is a pair's.
+fn count_of(hasher: &RandomState, pair: PairOf<'_>) -> usize {
+    hasher.hash_one(pair) as usize % COUNTS
+}
+
 /// What had been asked for of a pair by then: how often that had changed, and how many pairs had had to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -106,7 +111,7 @@ impl AskedNames {
 
     /// What `client` has asked for by now of what it was answered `address`.
     pub fn told(&self, client: &Client, address: IpAddr) -> Told {
-        let of = self.hasher.hash_one(PairOf { client, address }) as usize % COUNTS;
+        let of = count_of(&self.hasher, PairOf { client, address });
         let was = self.changes.get(of).copied().unwrap_or_default();
         Told { of: of as u32, was, forgotten: self.pairs.forgotten() }
     }
@@ -138,7 +143,6 @@ impl AskedNames {
         name: &str,
         since: Timestamp,
     ) {
-        let of = self.told(client, address).of as usize;
         let names = match self.pairs.get_mut(&PairOf { client, address }) {
             Some(names) => names,
             None => self.pairs.entry(Pair { client: client.clone(), address }),
@@ -147,6 +151,7 @@ impl AskedNames {
             return;
         }
         self.changed += 1;
+        let of = count_of(&self.hasher, PairOf { client, address });
         if let Some(count) = self.changes.get_mut(of) {
             *count = count.wrapping_add(1);
         }

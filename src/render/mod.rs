@@ -12,6 +12,7 @@ pub mod latency;
 pub mod layout;
 pub mod line;
 pub mod losses;
+mod passed_over;
 mod plain;
 pub mod summary;
 pub mod text;

@@ -8,14 +8,14 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::losses::{JsonLost, Lost};
+use super::passed_over;
 use super::units::{Clock, Count, Took};
 use crate::capture::Drops;
 use crate::decode::message::{PROTOCOLS, ProtocolId};
-use crate::decode::{icmp, ip, link};
 use crate::latency::Spread;
 use crate::time::nanos;
 use crate::track::event::{DatagramStage, Event, Missing, Outcome, Stage};
-use crate::track::{Counted, Counters, PassedOver};
+use crate::track::{Counted, Counters};
 
 /// Counts the events of a log.
 #[derive(Debug, Default)]
@@ -330,29 +330,9 @@ impl Totals {
     /// The protocols that are not followed, the most frequent first.
     fn passed_over(&self) -> Vec<(String, u64)> {
         let mut list: Vec<_> =
-            self.counters.passed_over.iter().map(|&(what, count)| (passed_over_name(what), count)).collect();
+            self.counters.passed_over.iter().map(|&(what, count)| (passed_over::name(what), count)).collect();
         list.sort_by(|(a, most), (b, least)| least.cmp(most).then_with(|| a.cmp(b)));
         list
-    }
-}
-
-fn passed_over_name(what: PassedOver) -> String {
-    let known = match what {
-        PassedOver::EtherType(ethertype) => link::ethertype_name(ethertype),
-        PassedOver::IpProtocol(protocol) => ip::protocol_name(protocol),
-        PassedOver::Icmp(v6, kind) => icmp::type_name(v6, kind),
-        PassedOver::Other => Some("other"),
-    };
-    known.map_or_else(|| unnamed(what), str::to_owned)
-}
-
-fn unnamed(what: PassedOver) -> String {
-    match what {
-        PassedOver::EtherType(ethertype) => format!("ethertype 0x{ethertype:04x}"),
-        PassedOver::IpProtocol(protocol) => format!("IP protocol {protocol}"),
-        PassedOver::Icmp(true, kind) => format!("ICMPv6 type {kind}"),
-        PassedOver::Icmp(false, kind) => format!("ICMP type {kind}"),
-        PassedOver::Other => "other".to_owned(),
     }
 }
 

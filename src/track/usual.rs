@@ -133,7 +133,7 @@ fn again<'a>(frame: &Frame<'a>, way: Way) -> Segment<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::Path;
 
     use super::super::{Counted, Event, Limits, Sink};
     use super::*;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     /// Follows a capture by its packets, or by its frames where they can be.
-    fn told(path: &PathBuf, by_frames: bool, only_counts: bool) -> (Told, String) {
+    fn told(path: &Path, by_frames: bool, only_counts: bool) -> (Told, String) {
         let (mut tracker, mut told) = (Tracker::new(Limits::default()), Told { only_counts, ..Told::default() });
         let mut source = FileSource::open(path, 0).unwrap();
         loop {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn frames_are_followed_as_their_packets_are_and_counted_as_their_events() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
         let mut captures: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         captures.retain(|path| path.extension().is_some_and(|extension| extension == "pcapng"));
         let (mut told_all, mut told_still) = (0, 0);
