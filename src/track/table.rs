@@ -124,7 +124,7 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
     }
 
     /// The entry of that key.
-    #[inline]
+    #[inline(never)]
     pub fn find(&self, key: &K) -> Option<Slot> {
         self.find_hashed(self.hash(key), key)
     }
