@@ -2,8 +2,6 @@
 //! (`DT_RELR`, <https://maskray.me/blog/2021-10-31-relative-relocations-and-relr>), which is 300 KB less of it. A linker
 //! that does not know how says so and does without; a C library that cannot read them comes with such a linker.
 
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
-
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let is = |what: &str, value: &str| std::env::var(what).is_ok_and(|is| is == value);
