@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::output::Output;
 use super::replay::Worded;
-use crate::capture::Frame;
+use crate::capture::{Frame, TapId};
 use crate::decode::message::Message;
 use crate::decode::{Packet, Segment, Usual};
 use crate::digits::Text;
@@ -20,26 +20,29 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// Whether a packet of that tap may be told by itself: nobody else has seen it, and nobody's sockets name its ends.
+    fn is_alone(&self, tap: TapId) -> bool {
+        self.joiner.is_none() && !self.facts.knows_sockets(tap)
+    }
+
     /// Tells a packet by itself. False where it has to be told as an event.
     pub fn packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
-        self.joiner.is_none() && !self.facts.knows_sockets(packet.tap) && self.output.tell_packet(packet, message)
+        self.is_alone(packet.tap) && self.output.tell_packet(packet, message)
     }
 
     /// The same of a segment.
     pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
-        self.joiner.is_none() && !self.facts.knows_sockets(frame.tap) && self.output.tell_segment(frame, segment)
+        self.is_alone(frame.tap) && self.output.tell_segment(frame, segment)
     }
 
     /// The same of a ping or a lookup.
     pub fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
-        let is_alone = self.joiner.is_none() && !self.facts.knows_sockets(frame.tap);
-        is_alone && self.output.tell_message(frame, usual, message)
+        self.is_alone(frame.tap) && self.output.tell_message(frame, usual, message)
     }
 
     /// The same of one that was put into words.
     pub fn worded(&mut self, packet: &Worded, words: &Text) {
-        let is_alone = self.joiner.is_none() && !self.facts.knows_sockets(packet.place.tap);
-        if !is_alone || !self.output.tell_worded(packet, words) {
+        if !self.is_alone(packet.place.tap) || !self.output.tell_worded(packet, words) {
             self.event(packet.event(words));
         }
     }

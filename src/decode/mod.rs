@@ -33,7 +33,7 @@ pub use link::{Link, supports};
 pub use tcp::Tcp;
 pub use tunnel::{Tunnel, Vni};
 pub use udp::Udp;
-pub use usual::{Segment, Usual, segment_of};
+pub use usual::{Segment, Usual};
 
 /// One packet, read as far as it could be.
 #[derive(Clone, Copy, Debug)]

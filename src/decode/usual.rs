@@ -43,14 +43,6 @@ pub struct Segment<'a> {
     pub tcp: Tcp<'a>,
 }
 
-impl Default for Segment<'_> {
-    /// An empty one, between nobody.
-    fn default() -> Self {
-        let nobody = Ipv4Addr::UNSPECIFIED;
-        Self { macs: (None, None), source: nobody, destination: nobody, tcp: Tcp::default() }
-    }
-}
-
 impl Segment<'_> {
     /// The sender, and the receiver.
     #[expect(clippy::inline_always, reason = "a part of what is in line")]
@@ -174,13 +166,6 @@ impl<'a> Usual<'a> {
         let to = Endpoint::socket(destination.into(), udp.destination_port);
         lookup::exchange(super::message::DNS, udp.payload, from, to)
     }
-}
-
-/// The segment of a frame, if it is a usual one that has one.
-#[expect(clippy::inline_always, reason = "in line, what nobody asks for is not read")]
-#[inline(always)]
-pub fn segment_of<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
-    Usual::of(frame)?.segment()
 }
 
 /// Reads a frame, if it is a usual one.
@@ -323,9 +308,10 @@ mod tests {
         let (lax, usual) = both(bytes, missing);
         let mut frame = ethernet(bytes, 7, Timestamp::from_nanos(5));
         frame.wire_len += missing;
-        let segment = segment_of(&frame).map(|Segment { macs, source, destination, tcp }| {
-            format!("{:?}", (macs, IpAddr::V4(source), IpAddr::V4(destination), tcp))
-        });
+        let segment =
+            Usual::of(&frame).and_then(|usual| usual.segment()).map(|Segment { macs, source, destination, tcp }| {
+                format!("{:?}", (macs, IpAddr::V4(source), IpAddr::V4(destination), tcp))
+            });
         let packet = read(&frame);
         let its_segment = packet.as_ref().and_then(|packet| match &packet.network {
             Network::Ip(Ip { source, destination, transport: Transport::Tcp(tcp), .. }) => {

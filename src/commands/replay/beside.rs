@@ -18,10 +18,11 @@ use super::steps::{Hearing, Sending, Steps};
 use super::story::Story;
 use super::teller::Teller;
 use crate::capture::file::{FileSource, Merged};
-use crate::capture::{Frame, Next, Source};
+use crate::capture::{Next, Source};
 use crate::cli;
 use crate::decode;
 use crate::privilege;
+use crate::time::Timestamp;
 
 /// As many batches wait to be taken over.
 const QUEUE: usize = 4;
@@ -174,12 +175,10 @@ fn follow(files: &mut Merged, following: &mut Following, to: &mut Sending, stop:
     take_all(files, stop, left, |taken| {
         match taken {
             Taken::Buffered(files, left) => {
-                let Some((tap, link)) = to.settled() else { return true };
+                let Some(settled) = to.settled() else { return true };
                 files.each_buffered(|frames| {
-                    let is_wanted = |frame: &&Frame<'_>| frame.tap == tap && frame.link == link;
-                    let taken =
-                        frames.iter().take_while(is_wanted).count().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    following.frames(frames.get(..taken).unwrap_or_default(), to);
+                    // Names are known where it is told.
+                    let taken = following.take(frames, settled, Timestamp::MAX, *left, to);
                     *left -= taken as u64;
                     taken
                 });

@@ -150,10 +150,27 @@ impl Following {
         }
     }
 
+    /// Follows the first of these frames that are of that tap and link, and come before that time; `left` at most. How many
+    /// those were.
+    #[inline]
+    pub fn take<T: Telling>(
+        &mut self,
+        frames: &[Frame<'_>],
+        (tap, link): (TapId, LinkType),
+        until: Timestamp,
+        left: u64,
+        to: &mut T,
+    ) -> usize {
+        let is_wanted = |frame: &&Frame<'_>| frame.tap == tap && frame.link == link && frame.at < until;
+        let taken = frames.iter().take_while(is_wanted).count().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.frames(frames.get(..taken).unwrap_or_default(), to);
+        taken
+    }
+
     /// Follows frames that can be decoded, of a tap that is met and is there for what is seen at it; [`BATCH`] of them at
     /// most.
     #[inline]
-    pub fn frames<T: Telling>(&mut self, frames: &[Frame<'_>], to: &mut T) {
+    fn frames<T: Telling>(&mut self, frames: &[Frame<'_>], to: &mut T) {
         let mut ahead = [Ahead::NONE; BATCH + SOON];
         for (ahead, frame) in ahead.iter_mut().zip(frames) {
             *ahead = self.tracker.look_ahead(frame);

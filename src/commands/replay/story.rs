@@ -114,12 +114,10 @@ impl Story<'_> {
         let Self { teller, following, filter: None, rewriting: None, tells: true, left, packets, .. } = self else {
             return;
         };
-        let Some((tap, link)) = teller.settled() else { return };
+        let Some(settled) = teller.settled() else { return };
         let until = teller.next_name();
         files.each_buffered(|frames| {
-            let is_wanted = |frame: &&Frame<'_>| frame.tap == tap && frame.link == link && frame.at < until;
-            let taken = frames.iter().take_while(is_wanted).count().min(usize::try_from(*left).unwrap_or(usize::MAX));
-            following.frames(frames.get(..taken).unwrap_or_default(), teller);
+            let taken = following.take(frames, settled, until, *left, teller);
             (*packets, *left) = (*packets + taken as u64, *left - taken as u64);
             taken
         });

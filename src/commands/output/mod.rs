@@ -1,26 +1,23 @@
 //! From events to what is written: names, lines, the summary.
 
+mod packet_lines;
+
 use std::io::{self, Write};
 
 use super::latency::Measuring;
 use super::pace::{Going, Pacer};
-use super::replay::Worded;
-use super::view::{Out, View};
+use super::view::View;
 use super::{Streams, wants_color};
-use crate::capture::Frame;
 use crate::cli;
-use crate::decode::message::Message;
-use crate::decode::{Network, Packet, Segment, Usual};
-use crate::digits::Text;
 use crate::explain::Explainer;
 use crate::filter::EventFilter;
 use crate::join::Told;
-use crate::name::{Asks, Introduction, Looked, Namer, Naming, Room};
+use crate::name::{Introduction, Looked, Namer, Naming, Room};
 use crate::render::losses::Lost;
 use crate::render::summary::Totals;
-use crate::render::{Layout, Summary, TextWriter};
+use crate::render::{Layout, Summary};
 use crate::track::Counted;
-use crate::track::event::{Event, Place};
+use crate::track::event::Event;
 
 /// Which events become lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,72 +120,6 @@ impl Output {
     #[inline]
     pub fn count(&mut self, counted: &Counted) {
         self.summary.count(counted);
-    }
-
-    /// Tells a packet by its line alone, where that is plain and takes no more than looking up its ends. False where it has
-    /// to be told as an event.
-    pub fn tell_packet(&mut self, packet: &Packet<'_>, message: Option<&Message<'_>>) -> bool {
-        let Some((text, namer)) = self.packet_lines().filter(|_| packet.tunnel.is_none()) else { return false };
-        let place = Place { tap: packet.tap, if_index: packet.link.if_index, vni: None };
-        let looked = match &packet.network {
-            Network::Ip(ip) => namer.look_up_ends((&ip.source, &ip.destination), place, packet.at, Asks::Either),
-            Network::Arp(arp) => {
-                let (sender, target) = (arp.sender.into(), arp.target.into());
-                namer.look_up_ends((&sender, &target), place, packet.at, Asks::Either)
-            }
-            Network::Other => None,
-        };
-        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
-        let written = text.packet(packet, message, &called);
-        self.has_written(written);
-        true
-    }
-
-    /// The same of a segment.
-    pub fn tell_segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
-        let Some((text, namer)) = self.packet_lines() else { return false };
-        let place = Place { tap: frame.tap, if_index: 0, vni: None };
-        let looked = namer.look_up_v4((segment.source, segment.destination), place, frame.at);
-        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
-        let written = text.segment(frame.at, segment, &called);
-        self.has_written(written);
-        true
-    }
-
-    /// The same of a ping or a lookup.
-    pub fn tell_message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
-        let Some((text, namer)) = self.packet_lines() else { return false };
-        let place = Place { tap: frame.tap, if_index: 0, vni: None };
-        let ((sender, _), (receiver, _)) = usual.ends();
-        let looked = namer.look_up_v4((sender, receiver), place, frame.at);
-        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
-        let written = text.message(frame.at, usual, message, &called);
-        self.has_written(written);
-        true
-    }
-
-    /// The same of a packet that was put into words.
-    pub fn tell_worded(&mut self, packet: &Worded, words: &Text) -> bool {
-        let Some((text, namer)) = self.packet_lines() else { return false };
-        let Worded { at, place, ends: (sender, receiver), kind, .. } = packet;
-        let looked = namer.look_up_ends((&sender.address, &receiver.address), *place, *at, Asks::Either);
-        let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
-        let written = text.worded(*at, kind, packet.words(words), (sender.port, receiver.port), &called);
-        self.has_written(written);
-        true
-    }
-
-    /// Whether lines of packets are plain, and take no events.
-    pub fn has_packet_lines(&mut self) -> bool {
-        self.packet_lines().is_some()
-    }
-
-    /// Where lines of packets are written that need no events, and who names their ends.
-    #[inline]
-    fn packet_lines(&mut self) -> Option<(&mut TextWriter<Out>, &mut Namer)> {
-        let Self { view: View::Text(text), lines: Lines::Packets, namer, .. } = self else { return None };
-        let Self { events: None, explainer: None, pacer: None, failure: None, .. } = self else { return None };
-        text.is_plain().then_some((text, namer))
     }
 
     fn has_written(&mut self, written: io::Result<()>) {
