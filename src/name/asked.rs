@@ -3,10 +3,10 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use ahash::RandomState;
 use hashbrown::Equivalent;
 
 use super::capped::Capped;
+use super::changes::{Changes, Version};
 use crate::decode::message::Endpoint;
 use crate::docker::ContainerId;
 use crate::time::Timestamp;
@@ -76,56 +76,28 @@ struct Asked {
     holder: Option<ContainerId>,
 }
 
-/// Counts of changes, each shared by few pairs.
-const COUNTS: usize = 4096;
-
-/// Which of them is a pair's.
-fn count_of(hasher: &RandomState, pair: PairOf<'_>) -> usize {
-    hasher.hash_one(pair) as usize % COUNTS
-}
-
-/// What had been asked for of a pair by then: how often that had changed, and how many pairs had had to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    of: u32,
-    was: u32,
-    forgotten: u64,
-}
-
 /// The names that clients asked for, by client and the address that was answered.
 #[derive(Debug)]
 pub(super) struct AskedNames {
     /// In the order of their answers.
     pairs: Capped<Pair, Vec<Asked>>,
-    changes: Vec<u32>,
-    /// All of them together.
-    changed: u64,
-    hasher: RandomState,
+    changes: Changes,
 }
 
 impl AskedNames {
     pub fn new(addresses: usize) -> Self {
-        let pairs = Capped::new(addresses.saturating_mul(PAIRS));
-        Self { pairs, changes: vec![0; COUNTS], changed: 0, hasher: RandomState::new() }
+        Self { pairs: Capped::new(addresses.saturating_mul(PAIRS)), changes: Changes::default() }
     }
 
-    /// What `client` has asked for by now of what it was answered `address`.
-    pub fn told(&self, client: &Client, address: IpAddr) -> Told {
-        let of = count_of(&self.hasher, PairOf { client, address });
-        let was = self.changes.get(of).copied().unwrap_or_default();
-        Told { of: of as u32, was, forgotten: self.pairs.forgotten() }
+    /// Which version it is what `client` has asked for of what it was answered `address`.
+    pub fn version(&self, client: &Client, address: IpAddr) -> Version {
+        self.changes.version(PairOf { client, address })
     }
 
-    /// How often anything was told that was not known, or forgotten.
+    /// How often that has changed of each pair.
     #[inline]
-    pub const fn changes(&self) -> u64 {
-        self.changed + self.pairs.forgotten()
-    }
-
-    /// Whether nothing was told since.
-    #[inline]
-    pub fn is_still(&self, told: Told) -> bool {
-        self.changes.get(told.of as usize) == Some(&told.was) && self.pairs.forgotten() == told.forgotten
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// When `client` was last answered `address`: from then on what it had asked for last holds.
@@ -150,11 +122,7 @@ impl AskedNames {
         if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
             return;
         }
-        self.changed += 1;
-        let of = count_of(&self.hasher, PairOf { client, address });
-        if let Some(count) = self.changes.get_mut(of) {
-            *count = count.wrapping_add(1);
-        }
+        self.changes.change(self.changes.version(PairOf { client, address }));
         if names.len() < MAX_NAMES {
             names.push(Asked { name: name.to_owned(), since, holder: holder.cloned() });
             return;
@@ -197,6 +165,7 @@ impl AskedNames {
     }
 
     /// Pairs that had to go at the cap.
+    #[inline]
     pub const fn forgotten(&self) -> u64 {
         self.pairs.forgotten()
     }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::asked::Client;
-use super::learned::Version;
-use super::pairs::PlainName;
+use super::changes::Version;
+use super::plain_name::PlainName;
 use crate::docker::{Container, Network};
 use crate::time::Timestamp;
 use crate::track::event::Place;
@@ -106,6 +106,11 @@ impl Who {
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && !matches!(self.title, Title::Open)
     }
+
+    /// Whether it is a container that publishes ports.
+    pub fn publishes(&self) -> bool {
+        self.container.as_ref().is_some_and(|container| !container.published.is_empty())
+    }
 }
 
 impl KnownEnds {
@@ -114,10 +119,10 @@ impl KnownEnds {
         self.generation += 1;
     }
 
-    /// Counts what changes here.
+    /// How often.
     #[inline]
-    pub const fn changes(&self) -> u64 {
-        self.generation + self.serials
+    pub const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Who an address is, at whatever time it is so.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::known::{Title, Who};
-use super::pairs::Looked;
+use super::named_pairs::Looked;
 use super::{Namer, Naming, Pair, Party, called, client, names, source};
 use crate::address::{self, MacAddr};
 use crate::decode::message::Endpoint;

@@ -2,22 +2,15 @@
 
 use std::net::IpAddr;
 
-use ahash::RandomState;
-
 use super::Capped;
+use super::changes::{Changes, Version};
 use crate::decode::message::Endpoint;
-
-/// Counts of changes, each shared by few addresses.
-const COUNTS: usize = 4096;
 
 /// Addresses, and the name that was asked for when they were last answered.
 #[derive(Debug)]
 pub(super) struct Learned {
     names: Capped<Endpoint, Asked>,
-    changes: Vec<u32>,
-    /// All of them together.
-    changed: u64,
-    hasher: RandomState,
+    changes: Changes,
 }
 
 /// The names that were asked for.
@@ -28,17 +21,10 @@ struct Asked {
     has_several: bool,
 }
 
-/// How often the name of an address had changed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Version {
-    of: usize,
-    was: u32,
-}
-
 impl Learned {
     /// Nothing yet; names of so many addresses are kept.
     pub fn new(room: usize) -> Self {
-        Self { names: Capped::new(room), changes: vec![0; COUNTS], changed: 0, hasher: RandomState::new() }
+        Self { names: Capped::new(room), changes: Changes::default() }
     }
 
     /// A lookup of `name` was answered with that address.
@@ -49,11 +35,7 @@ impl Learned {
         }
         asked.has_several = !asked.latest.is_empty();
         name.clone_into(&mut asked.latest);
-        self.changed += 1;
-        let of = self.version(address).of;
-        if let Some(count) = self.changes.get_mut(of) {
-            *count = count.wrapping_add(1);
-        }
+        self.changes.change(self.version(address));
     }
 
     /// The name that was asked for when an address was last answered.
@@ -78,19 +60,18 @@ impl Learned {
 
     /// Which version the name of an address is.
     pub fn version(&self, address: IpAddr) -> Version {
-        let of = self.hasher.hash_one(Endpoint::host(address)) as usize % COUNTS;
-        Version { of, was: self.changes.get(of).copied().unwrap_or_default() }
+        self.changes.version(Endpoint::host(address))
     }
 
-    /// How often the name of any address has changed.
+    /// How often the name of each address has changed.
     #[inline]
-    pub const fn changes(&self) -> u64 {
-        self.changed
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Whether a name is still that version.
     pub fn is_still(&self, version: Version) -> bool {
-        self.changes.get(version.of) == Some(&version.was)
+        self.changes.is_still(version)
     }
 
     /// Names that had to go at the cap.

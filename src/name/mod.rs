@@ -7,13 +7,15 @@ mod address_names;
 mod asked;
 mod called;
 mod capped;
+mod changes;
 mod hosts;
 mod known;
 mod learn;
 mod learned;
+mod named_pairs;
 mod names;
-mod pair_names;
 mod pairs;
+mod plain_name;
 mod room;
 mod standing;
 mod strangers;
@@ -29,7 +31,9 @@ pub use address_names::{AddressNames, NamesOfAddresses};
 pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
-pub use pairs::{Asks, Called, Looked, Pair, PlainName};
+pub use named_pairs::Looked;
+pub use pairs::{Asks, Called, Pair};
+pub use plain_name::PlainName;
 pub use room::Room;
 pub use strangers::{Introduction, Stranger};
 
@@ -44,9 +48,8 @@ use crate::track::event::{Ends, Lookup, Place};
 use asked::{AskedNames, Client};
 use known::KnownEnds;
 use learned::Learned;
+use named_pairs::NamedPairs;
 use names::{Names, Spot};
-use pair_names::PairNames;
-use pairs::RecentPairs;
 
 pub use well_known::NAMES as WELL_KNOWN;
 
@@ -86,8 +89,7 @@ pub struct Namer {
     asked: AskedNames,
     /// Who was looked up before.
     known: KnownEnds,
-    pair_names: PairNames,
-    recent: RecentPairs,
+    named_pairs: NamedPairs,
     /// What a lookup asked for, while it is learned.
     spelling: String,
     naming: Naming,
@@ -124,8 +126,7 @@ impl Namer {
             learned: Learned::new(Room::default().learned),
             asked: AskedNames::new(Room::default().learned),
             known: KnownEnds::default(),
-            pair_names: PairNames::default(),
-            recent: RecentPairs::default(),
+            named_pairs: NamedPairs::default(),
             spelling: String::new(),
             naming: Naming::default(),
             numeric,

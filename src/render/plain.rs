@@ -174,7 +174,7 @@ impl<W: Write> TextWriter<W> {
     fn end(&mut self, name: &PlainName, port: Option<u16>) {
         let text = &mut self.text;
         match (port, name.short()) {
-            (Some(port), Some((short, len))) if !name.has_colon() => {
+            (Some(port), Some((short, len))) => {
                 text.append_first(short, len);
                 text.append(":");
                 digits::push(text, port);

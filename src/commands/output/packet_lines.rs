@@ -55,7 +55,8 @@ impl Output {
         write: impl FnOnce(&mut TextWriter<Out>, &Called<'_>) -> io::Result<()>,
     ) -> bool {
         let Some((text, namer)) = self.packet_lines() else { return false };
-        let looked = namer.look_up_v4(ends, Place { tap: frame.tap, if_index: 0, vni: None }, frame.at);
+        let place = Place { tap: frame.tap, if_index: 0, vni: None };
+        let looked = namer.look_up_v4(ends, place, frame.at, Asks::Either);
         let Some(called) = looked.and_then(|looked| namer.called_as_looked(&looked)) else { return false };
         let written = write(text, &called);
         self.has_written(written);
