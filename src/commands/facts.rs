@@ -169,6 +169,11 @@ impl Facts {
         !self.sockets.is_empty() && self.sockets.contains_key(&source(tap))
     }
 
+    /// Whether any file tells whose the sockets of its host were.
+    pub fn has_sockets(&self) -> bool {
+        !self.sockets.is_empty()
+    }
+
     /// Tells an event.
     pub fn tell(&self, told: &Told<'_>, output: &mut Output) {
         let tap = told.event.place().tap;

@@ -85,13 +85,15 @@ impl Sink for Log {
                 joiner.push(Box::new(event.into_owned()), &self.facts.known(&self.output.namer));
                 self.make_room();
             }
-            None if self.output.only_counts() => self.output.count_event(&event),
+            None if self.output.only_counts(true) => self.output.count_event(&event),
             None => self.facts.tell(&Told::alone(event), &mut self.output),
         }
     }
 
-    fn only_counts(&self) -> bool {
-        self.joiner.is_none() && self.output.only_counts()
+    fn only_counts(&self, is_lookup: bool) -> bool {
+        // Who has a socket is found out from what is told of it.
+        let teaches = is_lookup || self.facts.has_sockets();
+        self.joiner.is_none() && self.output.only_counts(teaches)
     }
 
     fn count(&mut self, counted: &Counted) {

@@ -72,7 +72,7 @@ fn arp_packet(arp: &arp::Arp, out: &mut impl Append) -> fmt::Result {
 
 fn ip_packet(ip: &Ip<'_>, out: &mut impl Append) -> fmt::Result {
     match &ip.transport {
-        Transport::Tcp(tcp) => segment(tcp, out)?,
+        Transport::Tcp(tcp) => segment(tcp, out),
         Transport::Udp(udp) => {
             digits::push(out, udp.payload_len);
             out.append(" bytes");
@@ -91,18 +91,12 @@ fn ip_packet(ip: &Ip<'_>, out: &mut impl Append) -> fmt::Result {
 }
 
 /// Writes what a segment says.
-#[inline]
-pub fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
+#[expect(clippy::inline_always, reason = "what writes has its place in a register where it is in line")]
+#[inline(always)]
+pub fn segment(tcp: &Tcp<'_>, out: &mut impl Append) {
+    let (letters, len) = tcp.flags.letters();
     out.append("[");
-    match tcp.flags.0 {
-        // Nearly all segments have these.
-        0x02 => out.append("S"),
-        0x10 => out.append("."),
-        0x11 => out.append("F."),
-        0x12 => out.append("S."),
-        0x18 => out.append("P."),
-        _ => write!(out, "{}", tcp.flags)?,
-    }
+    out.append_ascii(letters, len);
     out.append("] seq ");
     digits::push(out, tcp.sequence);
     if tcp.flags.ack() {
@@ -133,7 +127,6 @@ pub fn segment(tcp: &Tcp<'_>, out: &mut impl Append) -> fmt::Result {
             TcpOption::Timestamps(..) | TcpOption::Other(_) => {}
         }
     }
-    Ok(())
 }
 
 fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut impl Append) -> fmt::Result {
@@ -155,7 +148,10 @@ fn icmp_message(ip: &Ip<'_>, icmp: &Icmp<'_>, out: &mut impl Append) -> fmt::Res
     }
 }
 
-fn echo_message(echo: &icmp::Echo, hop_limit: u8, out: &mut impl Append) {
+/// Writes what a ping or its reply says.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+pub fn echo_message(echo: &icmp::Echo, hop_limit: u8, out: &mut impl Append) {
     out.append(if echo.reply { "echo reply, seq " } else { "echo request, seq " });
     digits::push(out, echo.sequence);
     out.append(", ");

@@ -33,17 +33,61 @@ impl Flags {
     }
 }
 
-impl std::fmt::Display for Flags {
-    /// As tcpdump writes them: `S`, `S.`, `P.`, `.`, `F.`, `R`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (bit, letter) in
-            [(0x01, "F"), (0x02, "S"), (0x04, "R"), (0x08, "P"), (0x20, "U"), (0x40, "E"), (0x80, "W"), (0x10, ".")]
-        {
-            if self.0 & bit != 0 {
-                f.write_str(letter)?;
-            }
+/// All of them, as text and how long that is.
+#[expect(clippy::indexing_slicing, reason = "a constant that is too short is none")]
+static LETTERS: [([u8; 16], usize); 256] = {
+    let mut all = [([0; 16], 0); 256];
+    let mut flags = 0;
+    while flags < all.len() {
+        all[flags] = letters(flags as u8);
+        flags += 1;
+    }
+    all
+};
+
+#[expect(clippy::indexing_slicing, reason = "eight letters have room in sixteen, and a constant that has not is none")]
+const fn letters(flags: u8) -> ([u8; 16], usize) {
+    const BITS: [(u8, u8); 8] = [
+        (0x01, b'F'),
+        (0x02, b'S'),
+        (0x04, b'R'),
+        (0x08, b'P'),
+        (0x20, b'U'),
+        (0x40, b'E'),
+        (0x80, b'W'),
+        (0x10, b'.'),
+    ];
+    if flags == 0 {
+        return (*b"none            ", 4);
+    }
+    let (mut text, mut len, mut nth) = ([0; 16], 0, 0);
+    while nth < BITS.len() {
+        let (bit, letter) = BITS[nth];
+        if flags & bit != 0 {
+            text[len] = letter;
+            len += 1;
         }
-        if self.0 == 0 { f.write_str("none") } else { Ok(()) }
+        nth += 1;
+    }
+    (text, len)
+}
+
+impl Flags {
+    /// As tcpdump writes them: `S`, `S.`, `P.`, `.`, `F.`, `R`; the first of these bytes, which are ASCII, and how many those
+    /// are.
+    #[expect(clippy::indexing_slicing, reason = "there are 256 for a byte")]
+    #[inline]
+    pub fn letters(self) -> (&'static [u8; 16], usize) {
+        let (text, len) = &LETTERS[usize::from(self.0)];
+        (text, *len)
+    }
+}
+
+impl std::fmt::Display for Flags {
+    /// [`Flags::letters`].
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (text, len) = self.letters();
+        f.write_str(text.get(..len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 

@@ -7,6 +7,7 @@ use hashbrown::Equivalent;
 
 use super::capped::Capped;
 use super::changes::{Changes, Version};
+use super::plain_name::Name;
 use crate::decode::message::Endpoint;
 use crate::docker::ContainerId;
 use crate::time::Timestamp;
@@ -66,10 +67,41 @@ impl Equivalent<Pair> for PairOf<'_> {
     }
 }
 
+/// What was asked for of one pair.
+#[derive(Debug, Default)]
+struct Names {
+    /// As many as there were, from the first place on.
+    asked: [Option<Asked>; MAX_NAMES],
+    /// Where the last stands.
+    last: u8,
+}
+
+impl Names {
+    fn last(&self) -> Option<&Asked> {
+        self.asked.get(usize::from(self.last))?.as_ref()
+    }
+
+    /// One more; the one that was asked for first goes.
+    fn push(&mut self, asked: Asked) {
+        if self.last().is_some() {
+            self.last = (self.last + 1) % MAX_NAMES as u8;
+        }
+        if let Some(place) = self.asked.get_mut(usize::from(self.last)) {
+            *place = Some(asked);
+        }
+    }
+
+    /// From the last to the first.
+    fn newest(&self) -> impl Iterator<Item = &Asked> {
+        let (later, earlier) = self.asked.split_at(usize::from(self.last) + 1);
+        later.iter().rev().chain(earlier.iter().rev()).flatten()
+    }
+}
+
 /// A name that was asked for, and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Asked {
-    name: String,
+    name: Name,
     /// When the answer was there.
     since: Timestamp,
     /// The container that had the address then. When another has it, the client did not ask for that one.
@@ -80,7 +112,7 @@ struct Asked {
 #[derive(Debug)]
 pub(super) struct AskedNames {
     /// In the order of their answers.
-    pairs: Capped<Pair, Vec<Asked>>,
+    pairs: Capped<Pair, Names>,
     changes: Changes,
 }
 
@@ -103,7 +135,7 @@ impl AskedNames {
     /// When `client` was last answered `address`: from then on what it had asked for last holds.
     pub fn since(&self, client: &Client, address: IpAddr) -> Timestamp {
         let names = self.pairs.get(&PairOf { client, address });
-        names.into_iter().flatten().map(|asked| asked.since).max().unwrap_or(Timestamp::ZERO)
+        names.into_iter().flat_map(Names::newest).map(|asked| asked.since).max().unwrap_or(Timestamp::ZERO)
     }
 
     /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
@@ -119,20 +151,11 @@ impl AskedNames {
             Some(names) => names,
             None => self.pairs.entry(Pair { client: client.clone(), address }),
         };
-        if names.last().is_some_and(|last| *last.name == *name && last.holder.as_ref() == holder) {
+        if names.last().is_some_and(|last| last.name.is(name) && last.holder.as_ref() == holder) {
             return;
         }
         self.changes.change(self.changes.version(PairOf { client, address }));
-        if names.len() < MAX_NAMES {
-            names.push(Asked { name: name.to_owned(), since, holder: holder.cloned() });
-            return;
-        }
-        // The first goes, and the last has its memory.
-        names.rotate_left(1);
-        if let Some(last) = names.last_mut() {
-            name.clone_into(&mut last.name);
-            (last.since, last.holder) = (since, holder.cloned());
-        }
+        names.push(Asked { name: Name::new(name), since, holder: holder.cloned() });
     }
 
     /// The name that `client` had asked for last at `at` and was answered `address`, which `holder` has.
@@ -158,7 +181,7 @@ impl AskedNames {
             return None;
         }
         let names = self.pairs.get(&PairOf { client, address })?;
-        let asked = names.iter().rev().find(|asked| asked.since <= at)?;
+        let asked = names.newest().find(|asked| asked.since <= at)?;
         // The daemon may tell of a container after the name service did.
         let is_same = asked.holder.as_ref().is_none_or(|then| Some(then) == holder);
         is_same.then_some(asked.name.as_str())

@@ -8,11 +8,12 @@ use super::escape::escape;
 use super::layout::{GAP, grown, is_short};
 use super::line::{Gist, Port};
 use super::text::{ARROW, ARROW_BEYOND, ENDS, KIND, STEP, TIME, TextWriter, WORDS};
-use super::units::{Took, columns, plain_columns};
+use super::units::{Clock, Took, columns, plain_columns};
 use super::words;
+use crate::decode::icmp::Echo;
 use crate::decode::message::{self, Message, Subject};
-use crate::decode::{Packet, Segment, Usual, describe};
-use crate::digits::{self, Append, Text};
+use crate::decode::{Packet, Segment, Tcp, Usual, describe};
+use crate::digits::{self, Append, Line, Pen};
 use crate::join::Told;
 use crate::name::{Called, Namer, PlainName};
 use crate::time::Timestamp;
@@ -36,8 +37,9 @@ struct Kind([u8; KIND_ROOM], usize);
 
 /// Room for the longest kind and its gap.
 const KIND_ROOM: usize = 16;
-/// That of nearly all packets.
+/// Those of nearly all packets.
 const TCP: Kind = Kind(*b"TCP             ", KIND + GAP.len());
+const PING: Kind = Kind(*b"PING            ", KIND + GAP.len());
 
 impl Kind {
     /// Of a word of ASCII.
@@ -50,14 +52,97 @@ impl Kind {
     }
 }
 
-/// An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
-#[inline(never)]
-fn port_behind(text: &mut Text, name: &PlainName, port: u16) {
-    let (open, close) = if name.has_colon() { ("[", "]:") } else { ("", ":") };
-    text.append(open);
-    text.append(name.as_str());
-    text.append(close);
-    digits::push(text, port);
+/// What nearly all packets say.
+#[derive(Clone, Copy)]
+enum Says<'a> {
+    Segment(&'a Tcp<'a>),
+    Echo(&'a Echo, u8),
+}
+
+/// Where the columns of a line are, and what its times are told by.
+struct Columns<'a> {
+    clock: &'a mut Clock,
+    ends: &'a mut usize,
+    words: &'a mut usize,
+}
+
+#[expect(clippy::inline_always, reason = "what is in line has the place of what is next in a register, see Pen")]
+impl Columns<'_> {
+    /// Puts a whole line together, but for its end.
+    #[inline(always)]
+    fn usual(&mut self, at: Timestamp, says: Says<'_>, called: &Called<'_>, ports: Ports, line: &mut impl Line) {
+        match says {
+            Says::Segment(tcp) => {
+                let start = self.head(at, called, ports, TCP, line);
+                describe::segment(tcp, line);
+                self.said(line.len() - start);
+            }
+            Says::Echo(echo, hop_limit) => {
+                let start = self.head(at, called, ports, PING, line);
+                describe::echo_message(echo, hop_limit, line);
+                self.said(line.len() - start);
+            }
+        }
+    }
+
+    /// Begins a line with everything that stands before its words; where they begin.
+    #[inline(always)]
+    fn head(&mut self, at: Timestamp, called: &Called<'_>, ports: Ports, kind: Kind, line: &mut impl Line) -> usize {
+        let start = self.begin(at, called, ports, line);
+        self.kind(start, kind, line);
+        line.len()
+    }
+
+    /// Begins a line with its ends; where they begin.
+    #[inline(always)]
+    fn begin(&mut self, at: Timestamp, called: &Called<'_>, (client, server): Ports, line: &mut impl Line) -> usize {
+        self.clock.write(at, false, line);
+        line.append(GAP);
+        let start = line.len();
+        end(called.client, client, line);
+        line.append(ARROW);
+        end(called.server, server, line);
+        start
+    }
+
+    /// What comes between the ends, which began there, and the words.
+    #[inline(always)]
+    fn kind(&mut self, start: usize, Kind(kind, columns): Kind, line: &mut impl Line) {
+        // Ends are of ASCII but for the arrow.
+        let width = line.len() - start - ARROW_BEYOND;
+        *self.ends = grown(*self.ends, width, ENDS.1, STEP);
+        line.append_blanks(self.ends.saturating_sub(width) + GAP.len());
+        line.append_first(&kind, columns);
+    }
+
+    /// Words took so many columns.
+    #[inline(always)]
+    fn said(&mut self, width: usize) {
+        *self.words = grown(*self.words, width, WORDS.1, STEP);
+    }
+}
+
+/// A name, and a port.
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
+fn end(name: &PlainName, port: Option<u16>, line: &mut impl Line) {
+    match (port, name.short()) {
+        (Some(port), Some((short, len))) => {
+            line.append_first(short, len);
+            line.append(":");
+            digits::push(line, port);
+        }
+        // An IPv6 address needs brackets before its port (RFC 3986, 3.2.2).
+        (Some(port), None) => {
+            let (open, close) = if name.has_colon() { ("[", "]:") } else { ("", ":") };
+            line.append(open);
+            line.append(name.as_str());
+            line.append(close);
+            digits::push(line, port);
+        }
+        (None, Some((short, len))) => line.append_first(short, len),
+        (None, None) => line.append(name.as_str()),
+    }
 }
 
 impl<W: Write> TextWriter<W> {
@@ -87,11 +172,7 @@ impl<W: Write> TextWriter<W> {
     /// The same of a segment.
     pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
         let (sender, receiver) = segment.ends();
-        let start = self.head(at, called, (sender.port, receiver.port), TCP);
-        // Writing to memory cannot fail.
-        let _ = describe::segment(&segment.tcp, &mut self.text);
-        self.said(start, false);
-        self.write()
+        self.usual(at, Says::Segment(&segment.tcp), called, (sender.port, receiver.port))
     }
 
     /// The same of a ping or a lookup.
@@ -102,11 +183,36 @@ impl<W: Write> TextWriter<W> {
         message: &Message<'_>,
         called: &Called<'_>,
     ) -> io::Result<()> {
+        if let Subject::Ping { echo, hop_limit, .. } = &message.subject {
+            return self.usual(at, Says::Echo(echo, *hop_limit), called, (None, None));
+        }
         let (sender, receiver) = usual.endpoints();
         let start = self.head(at, called, (sender.port, receiver.port), Kind::of(message.protocol.protocol().name()));
         // Writing to memory cannot fail.
         let _ = describe::usual_message(message, &mut self.text);
         self.said(start, matches!(message.subject, Subject::Dns(_)));
+        self.write()
+    }
+
+    #[expect(clippy::inline_always, reason = "what it says is known in line")]
+    #[inline(always)]
+    fn usual(&mut self, at: Timestamp, says: Says<'_>, called: &Called<'_>, ports: Ports) -> io::Result<()> {
+        let Self { clock, ends, words, page, out, .. } = self;
+        let mut pen = Pen::new(page);
+        Columns { clock, ends, words }.usual(at, says, called, ports, &mut pen);
+        pen.append("\n");
+        match pen.as_bytes() {
+            Some(line) => out.write_all(line),
+            None => self.unusually_long(at, says, called, ports),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusually_long(&mut self, at: Timestamp, says: Says<'_>, called: &Called<'_>, ports: Ports) -> io::Result<()> {
+        let Self { clock, ends, words, text, .. } = self;
+        text.clear();
+        Columns { clock, ends, words }.usual(at, says, called, ports, text);
         self.write()
     }
 
@@ -157,43 +263,18 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// Begins a line with its ends; where they begin.
-    #[inline]
-    fn begin(&mut self, at: Timestamp, called: &Called<'_>, (client, server): Ports) -> usize {
-        self.text.clear();
-        self.clock.write(at, false, &mut self.text);
-        self.text.append(GAP);
-        let start = self.text.len();
-        self.end(called.client, client);
-        self.text.append(ARROW);
-        self.end(called.server, server);
-        start
-    }
-
-    /// A name, and a port.
-    #[inline]
-    fn end(&mut self, name: &PlainName, port: Option<u16>) {
-        let text = &mut self.text;
-        match (port, name.short()) {
-            (Some(port), Some((short, len))) => {
-                text.append_first(short, len);
-                text.append(":");
-                digits::push(text, port);
-            }
-            (Some(port), _) => port_behind(text, name, port),
-            (None, Some((short, len))) => text.append_first(short, len),
-            (None, None) => text.append(name.as_str()),
-        }
+    #[inline(never)]
+    fn begin(&mut self, at: Timestamp, called: &Called<'_>, ports: Ports) -> usize {
+        let Self { clock, ends, words, text, .. } = self;
+        text.clear();
+        Columns { clock, ends, words }.begin(at, called, ports, text)
     }
 
     /// What comes between the ends, which began there, and the words.
-    #[inline]
-    fn kind(&mut self, start: usize, Kind(kind, columns): Kind) {
-        let text = &mut self.text;
-        // Ends are of ASCII but for the arrow.
-        let width = text.len() - start - ARROW_BEYOND;
-        self.ends = grown(self.ends, width, ENDS.1, STEP);
-        text.append_blanks(self.ends.saturating_sub(width) + GAP.len());
-        text.append_first(&kind, columns);
+    #[inline(never)]
+    fn kind(&mut self, start: usize, kind: Kind) {
+        let Self { clock, ends, words, text, .. } = self;
+        Columns { clock, ends, words }.kind(start, kind, text);
     }
 
     /// Makes the words safe, which began there; the columns that they take.

@@ -15,7 +15,7 @@ use super::line::{Gist, Line, Port};
 use super::summary::Totals;
 use super::units::{Clock, Took, columns, plain_columns};
 use super::words;
-use crate::digits::{self, Text};
+use crate::digits::{self, Page, Pen, Text};
 use crate::explain::Topic;
 use crate::hostile;
 use crate::join::Told;
@@ -57,6 +57,8 @@ pub struct TextWriter<W> {
     /// A line that is put together in one go, and a number for it.
     pub(super) text: Text,
     pub(super) number: Text,
+    /// A usual line.
+    pub(super) page: Box<Page>,
 }
 
 /// Who the ends of a line are.
@@ -90,6 +92,7 @@ impl<W: Write> TextWriter<W> {
             took: String::new(),
             text: Text::default(),
             number: Text::default(),
+            page: Box::new(Pen::PAGE),
         }
     }
 

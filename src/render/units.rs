@@ -140,7 +140,8 @@ impl Clock {
     }
 
     /// Appends `HH:MM:SS.` and six digits, or three where `short`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what writes has its place in a register where it is in line")]
+    #[inline(always)]
     pub fn write(&mut self, at: Timestamp, short: bool, out: &mut impl Append) {
         let second = at.as_nanos() / 1_000_000_000;
         if second != self.second {

@@ -216,7 +216,7 @@ pub(super) fn key(place: Place, message: &Message<'_>) -> Key {
 #[inline]
 fn answered(reply: &Carried<'_>, pending: &Pending, outcome: Outcome, late: bool, sink: &mut dyn Sink) {
     let protocol = reply.message.protocol;
-    if sink.only_counts() {
+    if sink.only_counts(matches!(reply.message.subject, message::Subject::Dns(_))) {
         let latency = Some(reply.seen.at - pending.counted_from.at);
         return sink.count(&Counted::Exchange { protocol, outcome, late, latency });
     }

@@ -56,9 +56,9 @@ use tcp::{Carries, Segment};
 pub trait Sink {
     /// Takes an event, which is lent for the call.
     fn event(&mut self, event: Event<'_>);
-    /// Whether nothing is wanted of events but that they are counted: then what there is to count of one may come in its
-    /// stead.
-    fn only_counts(&self) -> bool {
+    /// Whether nothing is wanted of events but that they are counted, or of all but lookups, from which names are learned:
+    /// then what there is to count of one may come in its stead.
+    fn only_counts(&self, _is_lookup: bool) -> bool {
         false
     }
     /// Takes what there is to count of an event, where it [`Sink::only_counts`].

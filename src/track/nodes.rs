@@ -116,8 +116,8 @@ impl Sink for WithNodes<'_> {
         self.sink.event(event);
     }
 
-    fn only_counts(&self) -> bool {
-        self.sink.only_counts()
+    fn only_counts(&self, is_lookup: bool) -> bool {
+        self.sink.only_counts(is_lookup)
     }
 
     fn count(&mut self, counted: &Counted) {

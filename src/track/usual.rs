@@ -155,7 +155,7 @@ mod tests {
             self.events.push(format!("{event:?}"));
         }
 
-        fn only_counts(&self) -> bool {
+        fn only_counts(&self, _: bool) -> bool {
             self.only_counts
         }
 

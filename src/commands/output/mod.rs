@@ -63,7 +63,7 @@ impl Output {
             summary: Summary::default(),
             view,
             lines,
-            only_counts: lines == Lines::None && events.is_none(),
+            only_counts: lines != Lines::Exchanges && events.is_none(),
             explainer: options.explain.then(Explainer::default),
             events,
             at_once: at_once || is_terminal,
@@ -105,10 +105,11 @@ impl Output {
         self.has_failed() || self.pacer.as_ref().is_some_and(|pacer| pacer.going() != Going::On)
     }
 
-    /// Whether of an event nothing is wanted but that it is counted.
+    /// Whether of an event nothing is wanted but that it is counted. Where there are lines, the
+    /// names in them come from those that teach any.
     #[inline]
-    pub const fn only_counts(&self) -> bool {
-        self.only_counts && self.pacer.is_none()
+    pub const fn only_counts(&self, teaches: bool) -> bool {
+        self.only_counts && self.pacer.is_none() && (!teaches || matches!(self.lines, Lines::None))
     }
 
     /// Counts an event, where nothing more is wanted.

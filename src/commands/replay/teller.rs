@@ -119,8 +119,8 @@ impl Sink for Teller<'_> {
         self.log.event(event);
     }
 
-    fn only_counts(&self) -> bool {
-        self.log.only_counts()
+    fn only_counts(&self, is_lookup: bool) -> bool {
+        self.log.only_counts(is_lookup)
     }
 
     fn count(&mut self, counted: &Counted) {

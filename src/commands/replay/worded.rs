@@ -8,7 +8,7 @@ use crate::capture::Frame;
 use crate::decode::content::Content;
 use crate::decode::message::{self, Endpoint, Message, Subject};
 use crate::decode::{Packet, Segment, Usual, describe};
-use crate::digits::Text;
+use crate::digits::{Line, Text};
 use crate::render::Words;
 use crate::time::Timestamp;
 use crate::track::Event;
@@ -60,7 +60,7 @@ pub(super) struct WordedPackets {
 
 impl WordedPackets {
     /// Bytes of their words.
-    pub const fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.words.len()
     }
 
@@ -91,7 +91,7 @@ impl WordedPackets {
     pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) {
         let start = self.words.len();
         // Writing to memory cannot fail.
-        let _ = describe::segment(&segment.tcp, &mut self.words);
+        describe::segment(&segment.tcp, &mut self.words);
         self.usual(frame, segment.ends(), segment.macs, ("tcp", start, false));
     }
 

@@ -1,7 +1,11 @@
 //! Text as it is put together, and numbers in it without the formatting machinery: a line of the log is mostly numbers.
 
+mod pen;
+
 use std::fmt;
 use std::ops::Range;
+
+pub use pen::{Page, Pen};
 
 /// Where text is put together.
 pub trait Append: fmt::Write {
@@ -13,6 +17,33 @@ pub trait Append: fmt::Write {
 
     /// Appends the first bytes of some, which are ASCII.
     fn append_ascii(&mut self, bytes: &[u8; 16], count: usize);
+
+    /// Appends a whole number in decimal.
+    #[inline]
+    fn append_number(&mut self, number: u64) {
+        if number >= EIGHT_DIGITS {
+            return push_large(self, number);
+        }
+        let (digits, count) = without_zeros(eight_digits(number as u32));
+        self.append_digits(digits, count);
+    }
+}
+
+/// Text that knows how long it is, and has room behind it.
+pub trait Line: Append {
+    /// Its length in bytes.
+    fn len(&self) -> usize;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends the first bytes of some, which are UTF-8: all are written, since to write as many as there are takes longer.
+    fn append_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize);
+
+    /// Appends blanks.
+    fn append_blanks(&mut self, count: usize);
 }
 
 impl Append for String {
@@ -55,17 +86,6 @@ impl Text {
         self.as_bytes().get(range).unwrap_or_default()
     }
 
-    /// Its length in bytes.
-    #[inline]
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Begins anew, with the room that there is.
     pub const fn clear(&mut self) {
         self.len = 0;
@@ -100,19 +120,6 @@ impl Text {
         }
     }
 
-    /// Appends the first bytes of some, which are UTF-8: all are written, since to write as many as there are takes longer.
-    #[expect(clippy::inline_always, reason = "what is written has a length that is known in line")]
-    #[inline(always)]
-    pub fn append_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            Some(room) => {
-                *room = *bytes;
-                self.len += count.min(N);
-            }
-            None => self.append_slowly(bytes, count),
-        }
-    }
-
     /// Takes away the blanks that it ends with.
     #[inline]
     pub fn trim_end(&mut self) {
@@ -122,22 +129,40 @@ impl Text {
         }
     }
 
-    /// Appends blanks.
+    /// What stands from there on, taken away.
+    pub fn split_off(&mut self, from: usize) -> String {
+        let text = String::from_utf8_lossy(self.as_bytes().get(from..).unwrap_or_default()).into_owned();
+        self.truncate(from);
+        text
+    }
+}
+
+impl Line for Text {
     #[inline]
-    pub fn append_blanks(&mut self, mut count: usize) {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[expect(clippy::inline_always, reason = "what is written has a length that is known in line")]
+    #[inline(always)]
+    fn append_first<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        match self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            Some(room) => {
+                *room = *bytes;
+                self.len += count.min(N);
+            }
+            None => self.append_slowly(bytes, count),
+        }
+    }
+
+    #[inline]
+    fn append_blanks(&mut self, mut count: usize) {
         const MANY: usize = 64;
         while count > MANY {
             self.append_first(&[b' '; MANY], MANY);
             count -= MANY;
         }
         self.append_first(&[b' '; MANY], count);
-    }
-
-    /// What stands from there on, taken away.
-    pub fn split_off(&mut self, from: usize) -> String {
-        let text = String::from_utf8_lossy(self.as_bytes().get(from..).unwrap_or_default()).into_owned();
-        self.truncate(from);
-        text
     }
 }
 
@@ -180,16 +205,22 @@ const fn eight_digits(number: u32) -> u64 {
     (tens | (twos - 10 * tens) << 8) | 0x3030_3030_3030_3030
 }
 
-/// Appends a whole number in decimal. One that is no `u64`, as none here is, is 0.
+/// Digits as [`eight_digits`] has them without the zeros in front, and how many are left.
 #[inline]
+const fn without_zeros(digits: u64) -> (u64, usize) {
+    // One more is kept of a zero.
+    let zeros = ((digits & 0x0f0f_0f0f_0f0f_0f0f) | 1 << 56).trailing_zeros() / 8;
+    (digits >> (8 * zeros), 8 - zeros as usize)
+}
+
+/// Appends a whole number in decimal. One that is no `u64`, as none here is, is 0.
+#[expect(
+    clippy::inline_always,
+    reason = "what writes to memory is written to in registers as long as nobody else has it"
+)]
+#[inline(always)]
 pub fn push(out: &mut (impl Append + ?Sized), number: impl TryInto<u64>) {
-    let number = number.try_into().unwrap_or_default();
-    if number >= EIGHT_DIGITS {
-        return push_large(out, number);
-    }
-    let digits = eight_digits(number as u32);
-    let zeros = ((digits & 0x0f0f_0f0f_0f0f_0f0f).trailing_zeros() / 8).min(7);
-    out.append_digits(digits >> (8 * zeros), 8 - zeros as usize);
+    out.append_number(number.try_into().unwrap_or_default());
 }
 
 #[inline(never)]
@@ -207,7 +238,8 @@ fn push_large(out: &mut (impl Append + ?Sized), number: u64) {
 }
 
 /// Appends the last `digits` decimal digits of a number, with zeros in front; nine at most.
-#[inline]
+#[expect(clippy::inline_always, reason = "as above")]
+#[inline(always)]
 pub fn push_last(out: &mut (impl Append + ?Sized), number: u32, digits: usize) {
     if digits > 8 {
         out.append_digits(u64::from(b'0') + u64::from(number) / EIGHT_DIGITS % 10, 1);
@@ -223,10 +255,13 @@ mod tests {
     use super::*;
 
     fn written(write: impl Fn(&mut dyn Append)) -> String {
-        let (mut string, mut text) = (String::new(), Text::default());
+        let (mut string, mut text, mut page) = (String::new(), Text::default(), Pen::PAGE);
+        let mut pen = Pen::new(&mut page);
         write(&mut string);
         write(&mut text);
+        write(&mut pen);
         assert_eq!(text.as_bytes(), string.as_bytes());
+        assert_eq!(pen.as_bytes(), Some(string.as_bytes()));
         string
     }
 
