@@ -36,6 +36,13 @@ impl<'a> Pen<'a> {
         self.page.get(..self.len).filter(|text| text.len() < MOST)
     }
 
+    /// The first bytes of what is written, and whatever is behind it.
+    #[inline(always)]
+    pub fn first<const N: usize>(&self) -> &[u8; N] {
+        const { assert!(N <= MOST, "a page is as long") };
+        self.page.first_chunk().unwrap_or(&[0; N])
+    }
+
     #[inline(always)]
     fn room(&mut self) -> &mut [u8] {
         self.page.get_mut(self.len % MOST..).unwrap_or_default()

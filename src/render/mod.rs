@@ -18,6 +18,7 @@ pub mod summary;
 pub mod text;
 pub mod tree;
 pub mod units;
+mod usual;
 pub mod words;
 
 pub use explanation::Explanation;

@@ -54,11 +54,11 @@ pub struct TextWriter<W> {
     line: String,
     said: String,
     took: String,
-    /// A line that is put together in one go, and a number for it.
+    /// A line that is put together in one go.
     pub(super) text: Text,
-    pub(super) number: Text,
-    /// A usual line.
+    /// A usual line, and how long it took.
     pub(super) page: Box<Page>,
+    pub(super) number: Box<Page>,
 }
 
 /// Who the ends of a line are.
@@ -91,8 +91,8 @@ impl<W: Write> TextWriter<W> {
             said: String::new(),
             took: String::new(),
             text: Text::default(),
-            number: Text::default(),
             page: Box::new(Pen::PAGE),
+            number: Box::new(Pen::PAGE),
         }
     }
 

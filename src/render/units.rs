@@ -16,6 +16,8 @@ pub struct Took(pub Duration);
 
 impl Took {
     /// Appends what `Display` writes.
+    #[expect(clippy::inline_always, reason = "what writes has its place in a register where it is in line")]
+    #[inline(always)]
     pub fn push(self, out: &mut impl Append) {
         let micros =
             u64::from((self.0.subsec_nanos() + 500) / 1000).saturating_add(self.0.as_secs().saturating_mul(MICROS));

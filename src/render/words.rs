@@ -247,7 +247,11 @@ impl<O: Append> Words<'_, O> {
     }
 
     /// What went wrong while a connection was open, counted: `, 2 retransmitted`.
-    pub fn troubles(&mut self, Connection { there, back, .. }: &Connection) -> fmt::Result {
+    pub fn troubles(&mut self, connection: &Connection) -> fmt::Result {
+        if !connection.has_troubles() {
+            return Ok(());
+        }
+        let Connection { there, back, .. } = connection;
         let both = |figure: fn(&Direction) -> u32| u64::from(figure(there)) + u64::from(figure(back));
         for (count, what) in [
             (both(|direction| direction.retransmissions), "retransmitted"),

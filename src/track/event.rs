@@ -406,6 +406,14 @@ pub struct Connection {
     pub known_at: Timestamp,
 }
 
+impl Connection {
+    /// Whether anything went wrong while it was open.
+    #[inline]
+    pub const fn has_troubles(&self) -> bool {
+        self.there.has_troubles() || self.back.has_troubles()
+    }
+}
+
 /// The opening of a TCP connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Handshake {
@@ -482,6 +490,12 @@ pub struct Direction {
     pub zero_windows: u32,
     /// Resets.
     pub resets: u32,
+}
+
+impl Direction {
+    const fn has_troubles(&self) -> bool {
+        self.retransmissions | self.out_of_order | self.zero_windows != 0
+    }
 }
 
 /// UDP datagrams between two ports.
