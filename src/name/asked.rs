@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hashbrown::Equivalent;
 
 use super::capped::Capped;
-use super::changes::{Changes, Version};
+use super::changes::{Changes, Count, Version};
 use super::plain_name::Name;
 use crate::decode::message::Endpoint;
 use crate::docker::ContainerId;
@@ -74,6 +74,8 @@ struct Names {
     asked: [Option<Asked>; MAX_NAMES],
     /// Where the last stands.
     last: u8,
+    /// Counts how often any was.
+    count: Option<Count>,
 }
 
 impl Names {
@@ -108,6 +110,15 @@ struct Asked {
     holder: Option<ContainerId>,
 }
 
+impl Asked {
+    /// The name, if it is that of who has the address.
+    fn of(&self, holder: Option<&ContainerId>) -> Option<&str> {
+        // The daemon may tell of a container after the name service did.
+        let is_same = self.holder.as_ref().is_none_or(|then| Some(then) == holder);
+        is_same.then(|| self.name.as_str())
+    }
+}
+
 /// The names that clients asked for, by client and the address that was answered.
 #[derive(Debug)]
 pub(super) struct AskedNames {
@@ -121,21 +132,26 @@ impl AskedNames {
         Self { pairs: Capped::new(addresses.saturating_mul(PAIRS)), changes: Changes::default() }
     }
 
-    /// Which version it is what `client` has asked for of what it was answered `address`.
-    pub fn version(&self, client: &Client, address: IpAddr) -> Version {
-        self.changes.version(PairOf { client, address })
+    /// The name that `client` asked for last of what it was answered `address`, which `holder` has; when it was answered, and
+    /// which version that is.
+    pub fn now(
+        &self,
+        client: &Client,
+        address: IpAddr,
+        holder: Option<&ContainerId>,
+    ) -> (Option<&str>, Timestamp, Version) {
+        let pair = PairOf { client, address };
+        let names = self.pairs.get(&pair);
+        let count = names.and_then(|names| names.count).unwrap_or_else(|| self.changes.count(pair));
+        let since = names.into_iter().flat_map(Names::newest).map(|asked| asked.since).max();
+        let last = names.and_then(|names| names.last()?.of(holder));
+        (last, since.unwrap_or(Timestamp::ZERO), self.changes.version(count))
     }
 
     /// How often that has changed of each pair.
     #[inline]
     pub const fn changes(&self) -> &Changes {
         &self.changes
-    }
-
-    /// When `client` was last answered `address`: from then on what it had asked for last holds.
-    pub fn since(&self, client: &Client, address: IpAddr) -> Timestamp {
-        let names = self.pairs.get(&PairOf { client, address });
-        names.into_iter().flat_map(Names::newest).map(|asked| asked.since).max().unwrap_or(Timestamp::ZERO)
     }
 
     /// `client` asked for `name`, and at `since` was given `address`, which `holder` had.
@@ -149,12 +165,18 @@ impl AskedNames {
     ) {
         let names = match self.pairs.get_mut(&PairOf { client, address }) {
             Some(names) => names,
-            None => self.pairs.entry(Pair { client: client.clone(), address }),
+            None => {
+                if let Some(gone) = self.pairs.make_room() {
+                    self.changes.change(self.changes.count(gone));
+                }
+                self.pairs.entry(Pair { client: client.clone(), address })
+            }
         };
         if names.last().is_some_and(|last| last.name.is(name) && last.holder.as_ref() == holder) {
             return;
         }
-        self.changes.change(self.changes.version(PairOf { client, address }));
+        let count = *names.count.get_or_insert_with(|| self.changes.count(PairOf { client, address }));
+        self.changes.change(count);
         names.push(Asked { name: Name::new(name), since, holder: holder.cloned() });
     }
 
@@ -181,10 +203,7 @@ impl AskedNames {
             return None;
         }
         let names = self.pairs.get(&PairOf { client, address })?;
-        let asked = names.newest().find(|asked| asked.since <= at)?;
-        // The daemon may tell of a container after the name service did.
-        let is_same = asked.holder.as_ref().is_none_or(|then| Some(then) == holder);
-        is_same.then_some(asked.name.as_str())
+        names.newest().find(|asked| asked.since <= at)?.of(holder)
     }
 
     /// Pairs that had to go at the cap.

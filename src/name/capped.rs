@@ -64,12 +64,15 @@ impl<K: Clone + Eq + Hash, V: Default> Capped<K, V> {
         self.forgotten
     }
 
-    fn make_room(&mut self) {
-        while self.entries.len() >= self.cap {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.entries.remove(&oldest);
-            self.forgotten += 1;
+    /// Makes room for one more. The key of what had to go for it.
+    pub fn make_room(&mut self) -> Option<K> {
+        if self.entries.len() < self.cap {
+            return None;
         }
+        let oldest = self.order.pop_front()?;
+        self.entries.remove(&oldest);
+        self.forgotten += 1;
+        Some(oldest)
     }
 }
 

@@ -17,6 +17,10 @@ pub(super) struct Changes {
     hasher: RandomState,
 }
 
+/// Which count a thing has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count(u16);
+
 /// How often one thing had changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
@@ -36,15 +40,19 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Which version a thing is.
-    pub fn version(&self, thing: impl Hash) -> Version {
-        let of = self.hasher.hash_one(thing) as usize % COUNTS;
-        Version { of: of as u16, was: self.counts.get(of).copied().unwrap_or_default() }
+    /// Which count a thing has.
+    pub fn count(&self, thing: impl Hash) -> Count {
+        Count((self.hasher.hash_one(thing) as usize % COUNTS) as u16)
     }
 
-    /// The thing of that version has changed.
-    pub fn change(&mut self, version: Version) {
-        if let Some(count) = self.counts.get_mut(usize::from(version.of)) {
+    /// Which version the things of that count are.
+    pub fn version(&self, Count(of): Count) -> Version {
+        Version { of, was: self.counts.get(usize::from(of)).copied().unwrap_or_default() }
+    }
+
+    /// A thing of that count has changed.
+    pub fn change(&mut self, Count(of): Count) {
+        if let Some(count) = self.counts.get_mut(usize::from(of)) {
             *count = count.wrapping_add(1);
         }
     }
@@ -63,9 +71,10 @@ mod tests {
     #[test]
     fn what_has_changed_is_another_version() {
         let mut changes = Changes::default();
-        let (one, other) = (changes.version("one"), changes.version("other"));
-        changes.change(one);
-        assert!(!changes.is_still(one) && changes.is_still(changes.version("one")));
+        let version = |changes: &Changes, thing| changes.version(changes.count(thing));
+        let (one, other) = (version(&changes, "one"), version(&changes, "other"));
+        changes.change(changes.count("one"));
+        assert!(!changes.is_still(one) && changes.is_still(version(&changes, "one")));
         assert!(changes.is_still(other) && changes.is_still(Version::FIXED));
     }
 }

@@ -47,8 +47,10 @@ pub(super) struct Who {
     pub container: Option<Arc<Container>>,
     pub network: Option<Arc<Network>>,
     pub title: Title,
-    /// What everybody calls it, where that is so and of ASCII that prints.
+    /// What those call it who have not asked for it, where that is known and of ASCII that prints.
     pub called: Option<PlainName>,
+    /// Everybody calls it so.
+    pub is_by_all: bool,
     /// The version of what lookups have told of it, by which it is called so.
     pub version: Version,
     /// Of no other; from 1.

@@ -179,3 +179,24 @@ fn an_address_gives_its_place_to_another() {
         assert_eq!((&*client.name, &*server.name), (address(n).to_string().as_str(), "client"));
     }
 }
+
+#[test]
+fn what_is_forgotten_is_not_called_by_it_any_more() {
+    let room = Room { learned: 3, ..Room::default() };
+    let [mut plain, mut quick] = [(); 2].map(|()| namer(Naming::Container).with_room(room));
+    let other = |n: u32| format!("203.0.113.{n}");
+    for n in 0..60 {
+        let ends = (&*other(n % 20), &*other(n % 7));
+        let Event::Exchange(exchange) = ping(ends.0, ends.1, true) else { unreachable!() };
+        quick.look_up(&Event::Exchange(Exchange { place: place(BRIDGE), ..exchange.clone() }));
+        for namer in [&mut plain, &mut quick] {
+            namer.learn(&lookup(BRIDGE, ends.0, &format!("name-{n}.test"), &[&*other(n % 11)]));
+        }
+        let called = |namer: &Namer| format!("{:?}", namer.parties(&exchange.ends, place(BRIDGE), NOW));
+        assert_eq!(called(&plain), called(&quick));
+        for asks in [Asks::Client, Asks::Either] {
+            same_looked_up(&mut quick, &Pair { ends: exchange.ends, place: place(BRIDGE), at: NOW, asks });
+        }
+    }
+    assert!(quick.forgotten() > 0 && quick.forgotten() == plain.forgotten());
+}

@@ -146,10 +146,10 @@ impl Namer {
     /// Lookups may have told of an end that was looked up before.
     fn call_anew(&mut self, address: IpAddr, place: Place) {
         let known = self.known.get(address, place);
-        let called = known.and_then(|known| self.called_by_all(&known.title, address));
+        let (called, is_by_all) = known.map_or((None, false), |known| self.called(&known.title, address));
         let version = self.learned.version(address);
         if let Some(known) = self.known.get_mut(address, place) {
-            (known.called, known.version) = (called, version);
+            (known.called, known.is_by_all, known.version) = (called, is_by_all, version);
         }
     }
 
@@ -173,12 +173,14 @@ impl Namer {
                 None => Title::Address(address::text(address)),
             },
         };
+        let (called, is_by_all) = self.called(&title, address);
         Who {
             from,
             client: client(view, &found),
             container: found.container.cloned(),
             network: found.network.cloned(),
-            called: self.called_by_all(&title, address),
+            called,
+            is_by_all,
             version: self.learned.version(address),
             serial: 0,
             title,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Capped;
 use super::changes::{Changes, Version};
+use super::plain_name::{Name, PlainName};
 use crate::decode::message::Endpoint;
 
 /// Addresses, and the name that was asked for when they were last answered.
@@ -16,7 +17,7 @@ pub(super) struct Learned {
 /// The names that were asked for.
 #[derive(Debug, Default)]
 struct Asked {
-    latest: String,
+    latest: Name,
     /// There was another before.
     has_several: bool,
 }
@@ -29,38 +30,42 @@ impl Learned {
 
     /// A lookup of `name` was answered with that address.
     pub fn learn(&mut self, address: IpAddr, name: &str) {
-        let asked = self.names.entry(Endpoint::host(address));
-        if asked.latest == name {
+        let key = Endpoint::host(address);
+        let asked = match self.names.get_mut(&key) {
+            Some(asked) => asked,
+            None => {
+                if let Some(gone) = self.names.make_room() {
+                    self.changes.change(self.changes.count(gone));
+                }
+                self.names.entry(key)
+            }
+        };
+        if asked.latest.is(name) {
             return;
         }
-        asked.has_several = !asked.latest.is_empty();
-        name.clone_into(&mut asked.latest);
-        self.changes.change(self.version(address));
+        asked.has_several = !asked.latest.is("");
+        asked.latest = Name::new(name);
+        self.changes.change(self.changes.count(key));
     }
 
     /// The name that was asked for when an address was last answered.
     pub fn latest(&self, address: IpAddr) -> Option<&str> {
-        if self.names.is_empty() {
-            return None;
-        }
-        self.names.get(&Endpoint::host(address)).map(|asked| asked.latest.as_str())
+        Some(self.asked(address)?.latest.as_str())
     }
 
-    /// What all call an address that is nobody's: by the one name that was ever asked for, else as it is written. `None`
-    /// where that depends on who calls it, or is not known any more.
-    pub fn by_all<'a>(&'a self, address: IpAddr, written: &'a str) -> Option<&'a str> {
-        if self.names.forgotten() > 0 {
-            return None;
-        }
-        match self.names.get(&Endpoint::host(address)) {
-            Some(asked) => (!asked.has_several).then_some(&asked.latest),
-            None => Some(written),
-        }
+    /// That name where it needs no escaping, and whether it is the only one; `None` where there is none.
+    pub fn plain(&self, address: IpAddr) -> Option<(Option<PlainName>, bool)> {
+        let asked = self.asked(address)?;
+        Some((asked.latest.plain(), !asked.has_several))
+    }
+
+    fn asked(&self, address: IpAddr) -> Option<&Asked> {
+        if self.names.is_empty() { None } else { self.names.get(&Endpoint::host(address)) }
     }
 
     /// Which version the name of an address is.
     pub fn version(&self, address: IpAddr) -> Version {
-        self.changes.version(Endpoint::host(address))
+        self.changes.version(self.changes.count(Endpoint::host(address)))
     }
 
     /// How often the name of each address has changed.

@@ -27,7 +27,7 @@ struct NamedPair {
     are_serials: bool,
     asks: Asks,
     publish: (bool, bool),
-    state: State,
+    generation: u64,
     names: (Option<PlainName>, Option<PlainName>),
     /// It is so at all times from this one on, as long as what each name depends on is what it was.
     from: Timestamp,
@@ -46,10 +46,6 @@ pub(super) struct Key {
     /// The server comes first.
     turned: bool,
 }
-
-/// What all names depend on, beside what is known of single ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct State(pub u64);
 
 /// What one end is called by the other.
 #[derive(Clone, Debug)]
@@ -131,13 +127,13 @@ impl NamedPairs {
         &self,
         key: Key,
         at: Timestamp,
-        state: State,
+        generation: u64,
         (asked, learned): (&Changes, &Changes),
     ) -> Option<Looked> {
         let place = key.place();
         let pair = self.pairs.get(place)?.as_ref()?;
         let is_it = pair.is(key)
-            && pair.state == state
+            && pair.generation == generation
             && pair.from <= at
             && pair.bases.0.is_still(asked, learned)
             && pair.bases.1.is_still(asked, learned);
@@ -149,11 +145,11 @@ impl NamedPairs {
         &self,
         key: Key,
         at: Timestamp,
-        state: State,
+        generation: u64,
         (asked, learned): (&Changes, &Changes),
     ) -> (Option<EndName>, Option<EndName>) {
         let pair = self.pairs.get(key.place()).and_then(Option::as_ref);
-        let Some(pair) = pair.filter(|pair| pair.is(key) && pair.state == state && pair.from <= at) else {
+        let Some(pair) = pair.filter(|pair| pair.is(key) && pair.generation == generation && pair.from <= at) else {
             return (None, None);
         };
         let end = |name: &Option<PlainName>, basis: Basis| {
@@ -173,7 +169,7 @@ impl NamedPairs {
 
     /// Keeps what the first and the second of a pair are called, and whether they are containers that publish ports; where
     /// that stands.
-    pub fn put(&mut self, key: Key, state: State, names: (EndName, EndName), publish: (bool, bool)) -> Looked {
+    pub fn put(&mut self, key: Key, generation: u64, names: (EndName, EndName), publish: (bool, bool)) -> Looked {
         if self.pairs.is_empty() {
             self.pairs.resize_with(ROOM, || None);
         }
@@ -182,7 +178,7 @@ impl NamedPairs {
         let (from, bases) = (names.0.from.max(names.1.from), (names.0.basis, names.1.basis));
         let names = (names.0.name, names.1.name);
         if let Some(there) = self.pairs.get_mut(place) {
-            *there = Some(NamedPair { ends, tap, are_serials, asks, publish, state, names, from, bases });
+            *there = Some(NamedPair { ends, tap, are_serials, asks, publish, generation, names, from, bases });
         }
         Looked { at: place, key }
     }

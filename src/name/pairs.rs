@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::changes::Version;
 use super::known::{Title, Who};
-use super::named_pairs::{Basis, EndName, Key, Looked, State};
+use super::named_pairs::{Basis, EndName, Key, Looked};
 use super::plain_name::PlainName;
 use super::{Namer, Party};
 use crate::address::MacAddr;
@@ -101,13 +101,7 @@ impl Namer {
     /// What two ends were called that may have been looked up before.
     #[inline]
     fn find_pair(&self, key: Key, at: Timestamp) -> Option<Looked> {
-        self.named_pairs.find(key, at, self.state(), (self.asked.changes(), self.learned.changes()))
-    }
-
-    /// What may change all names.
-    #[inline]
-    const fn state(&self) -> State {
-        State(self.known.generation().wrapping_add(self.asked.forgotten()))
+        self.named_pairs.find(key, at, self.known.generation(), (self.asked.changes(), self.learned.changes()))
     }
 
     /// Looks up two ends of which not all is known; `key` is that of their addresses, where they have one.
@@ -136,8 +130,8 @@ impl Namer {
                 key
             }
         };
-        let state = self.state();
-        let rest = self.named_pairs.rest(key, at, state, (self.asked.changes(), self.learned.changes()));
+        let generation = self.known.generation();
+        let rest = self.named_pairs.rest(key, at, generation, (self.asked.changes(), self.learned.changes()));
         let (first, second) = key.turn(((client, ends.0), (server, ends.1)));
         // Where only one of them asks, that is the first.
         let by_second = (asks == Asks::Either).then_some(second.0);
@@ -146,32 +140,35 @@ impl Namer {
             rest.1.or_else(|| self.end_name(second.0, second.1, Some(first.0), at))?,
         );
         let publish = (first.0.publishes(), second.0.publishes());
-        Some(self.named_pairs.put(key, state, names, publish))
+        Some(self.named_pairs.put(key, generation, names, publish))
     }
 
     /// What an end is called by another, where there is one that may have asked; `None` where it was called otherwise since
     /// then.
     fn end_name(&self, known: &Who, address: IpAddr, by: Option<&Who>, at: Timestamp) -> Option<EndName> {
-        let learned = known.version;
-        if let Some(called) = &known.called {
-            // Other titles do not follow what lookups tell.
-            let learned = if matches!(known.title, Title::Address(_)) { learned } else { Version::FIXED };
-            let basis = Basis { asked: Version::FIXED, learned };
-            return Some(EndName { name: Some(called.clone()), from: known.from, basis });
+        let follows = matches!(known.title, Title::Address(_));
+        let learned = if follows { known.version } else { Version::FIXED };
+        let called = |from, asked| EndName { name: known.called.clone(), from, basis: Basis { asked, learned } };
+        if known.is_by_all || (by.is_none() && follows) {
+            return Some(called(known.from, Version::FIXED));
         }
         let Some(by) = by else {
             let name = PlainName::new(self.known_name(known, address, None, None));
             return Some(EndName { name, from: known.from, basis: Basis { asked: Version::FIXED, learned } });
         };
-        let since = self.asked.since(&by.client, address);
+        let holder = known.container.as_ref().map(|container| &container.id);
+        let (asked_as, since, asked) = self.asked.now(&by.client, address, holder);
         if at < since {
             return None;
         }
-        let asked_as = self.asked_as(known, address, Some(by), at);
-        let learned = if asked_as.is_none() { learned } else { Version::FIXED };
-        let name = PlainName::new(self.known_name(known, address, Some(by), asked_as));
-        let basis = Basis { asked: self.asked.version(&by.client, address), learned };
-        Some(EndName { name, from: since.max(known.from), basis })
+        let from = since.max(known.from);
+        match asked_as {
+            None if follows => Some(called(from, asked)),
+            _ => {
+                let name = PlainName::new(self.known_name(known, address, Some(by), asked_as));
+                Some(EndName { name, from, basis: Basis { asked, learned: Version::FIXED } })
+            }
+        }
     }
 
     /// What both ends are called that were looked up, if that is of ASCII that prints.
@@ -180,14 +177,18 @@ impl Namer {
         self.named_pairs.get(looked)
     }
 
-    /// What an end is called by everybody, where that is of ASCII that prints.
-    pub(super) fn called_by_all(&self, title: &Title, address: IpAddr) -> Option<PlainName> {
-        let name = match title {
-            Title::Name(name) => name,
-            Title::Address(text) => self.learned.by_all(address, text)?,
-            Title::Alias | Title::Open => return None,
-        };
-        PlainName::new(name)
+    /// What an end is called by those who have not asked for it, if that is known and of ASCII that prints; whether
+    /// everybody calls it so.
+    pub(super) fn called(&self, title: &Title, address: IpAddr) -> (Option<PlainName>, bool) {
+        match title {
+            Title::Name(name) => (PlainName::new(name), true),
+            Title::Address(text) => {
+                let (name, is_only) = self.learned.plain(address).unwrap_or_else(|| (PlainName::new(text), true));
+                // What was forgotten may have been another name.
+                (name, is_only && self.learned.forgotten() == 0)
+            }
+            Title::Alias | Title::Open => (None, false),
+        }
     }
 
     /// What both ends are called.

@@ -41,10 +41,22 @@ impl Name {
         str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    /// The same, if it is of ASCII that prints.
+    pub fn plain(&self) -> Option<PlainName> {
+        is_plain(self.as_str()).then(|| PlainName(self.clone()))
+    }
+
     /// Whether it is that name.
     #[inline]
     pub fn is(&self, name: &str) -> bool {
         self.as_bytes() == name.as_bytes()
+    }
+}
+
+impl Default for Name {
+    /// An empty one.
+    fn default() -> Self {
+        Self::Short([0; SHORT], 0)
     }
 }
 
