@@ -32,7 +32,7 @@ pub use called::Naming;
 pub(crate) use capped::Capped;
 pub use hosts::{HostsError, MAX_BYTES as HOSTS_MAX_BYTES, read_hosts};
 pub use named_pairs::Looked;
-pub use pairs::{Asks, Called, Pair};
+pub use pairs::{Asks, Called, Pair, Party};
 pub use plain_name::PlainName;
 pub use room::Room;
 pub use strangers::{Introduction, Stranger};
@@ -52,27 +52,6 @@ use named_pairs::NamedPairs;
 use names::{Names, Spot};
 
 pub use well_known::NAMES as WELL_KNOWN;
-
-/// One end of an event, as people call it.
-#[derive(Clone, Debug)]
-pub struct Party<'a> {
-    /// The name, or the address where there is none. As hostile as any bytes of the wire.
-    pub name: Cow<'a, str>,
-    /// The address.
-    pub address: IpAddr,
-    /// The port.
-    pub port: Option<u16>,
-    /// The address on the link.
-    pub mac: Option<MacAddr>,
-    /// The name of the network that the address belongs to.
-    pub network: Option<&'a str>,
-    /// The id of the container.
-    pub container_id: Option<&'a str>,
-    /// Its compose project and service.
-    pub compose: Option<(&'a str, &'a str)>,
-    /// The name that the other end had asked for when it was given this address.
-    pub asked_as: Option<&'a str>,
-}
 
 /// Knows what everybody is called.
 #[derive(Debug)]

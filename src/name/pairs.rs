@@ -1,12 +1,13 @@
 //! What the two ends of a line are called.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::Namer;
 use super::changes::Version;
 use super::known::{Title, Who};
 use super::named_pairs::{Basis, EndName, Key, Looked};
 use super::plain_name::PlainName;
-use super::{Namer, Party};
 use crate::address::MacAddr;
 use crate::time::Timestamp;
 use crate::track::event::{Connection, Datagrams, Ends, Event, Exchange, Notice, PacketLine, Place};
@@ -51,6 +52,27 @@ impl Pair {
         };
         Some(Self { ends, place, at, asks: Asks::Client })
     }
+}
+
+/// One end of an event, as people call it.
+#[derive(Clone, Debug)]
+pub struct Party<'a> {
+    /// The name, or the address where there is none. As hostile as any bytes of the wire.
+    pub name: Cow<'a, str>,
+    /// The address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: Option<u16>,
+    /// The address on the link.
+    pub mac: Option<MacAddr>,
+    /// The name of the network that the address belongs to.
+    pub network: Option<&'a str>,
+    /// The id of the container.
+    pub container_id: Option<&'a str>,
+    /// Its compose project and service.
+    pub compose: Option<(&'a str, &'a str)>,
+    /// The name that the other end had asked for when it was given this address.
+    pub asked_as: Option<&'a str>,
 }
 
 /// What both ends are called.

@@ -4,6 +4,7 @@ mod beside;
 mod events;
 mod following;
 mod packets;
+mod sent;
 mod steps;
 mod story;
 mod teller;

@@ -1,9 +1,12 @@
 //! A story on its way from the thread that follows it to the one that tells it, in the order in which it is to be told.
 
+use std::ops::Range;
+
 use crossbeam_channel::{Receiver, Sender};
 
 use super::events::Events;
 use super::following::{OwnSpot, Spot, Spots, Telling};
+use super::sent::{SentSegments, segment_event};
 use super::teller::Teller;
 use super::worded::{Worded, WordedPackets};
 use crate::capture::{Error, Frame, LinkType, NameBlock, TapId};
@@ -11,7 +14,7 @@ use crate::decode::message::Message;
 use crate::decode::{Packet, Segment, Usual};
 use crate::digits::Text;
 use crate::time::Timestamp;
-use crate::track::{Event, Sink};
+use crate::track::{Counted, Event, Sink};
 
 /// Steps of a batch.
 const MAX_STEPS: usize = 8192;
@@ -30,6 +33,8 @@ enum Step {
     Events(usize),
     /// So many of the packets in words. Each says when it was.
     Worded(usize),
+    /// So many of the segments. So does each.
+    Segments(usize),
     Idle(Timestamp, bool),
     Names(Box<NameBlock>),
     Errors(Vec<Error>),
@@ -44,6 +49,9 @@ pub(super) struct Steps {
     list: Vec<Step>,
     events: Events,
     worded: WordedPackets,
+    segments: SentSegments,
+    /// What there is to count of what is not told.
+    counted: Vec<Counted>,
 }
 
 /// Sends the steps of a story to whoever tells it.
@@ -58,14 +66,25 @@ pub(super) struct Sending {
     /// All events of the latest packet were given. The next packet says so, too.
     is_due: bool,
     is_over: bool,
-    /// Packets are told by plain lines.
-    has_packet_lines: bool,
+    packets: Packets,
+}
+
+/// How packets are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packets {
+    /// If at all.
+    Events,
+    /// By plain lines that take no events.
+    Lines,
+    /// The same, and files have told names, and perhaps who has which sockets.
+    LinesAndNames,
 }
 
 impl Sending {
     pub fn new(to: Sender<Steps>, back: Receiver<Steps>, has_packet_lines: bool) -> Self {
         let (steps, spots) = (Steps::default(), Spots::default());
-        Self { steps, to, back, spots, met: None, is_due: false, is_over: false, has_packet_lines }
+        let packets = if has_packet_lines { Packets::Lines } else { Packets::Events };
+        Self { steps, to, back, spots, met: None, is_due: false, is_over: false, packets }
     }
 
     /// Where nothing more has to be known of packets than their frames: of the only tap there was so far.
@@ -75,7 +94,7 @@ impl Sending {
 
     /// Whether packets are told by lines that take no events: those of one tap, which nobody else has seen.
     fn writes_packets(&self) -> bool {
-        self.has_packet_lines && !self.is_over && self.spots.only().is_some()
+        self.packets != Packets::Events && !self.is_over && self.spots.only().is_some()
     }
 
     /// What comes next is of the latest packet.
@@ -138,6 +157,18 @@ impl Sink for Sending {
             self.flush();
         }
     }
+
+    /// Where names are told nobody knows here whether sockets are, too, of which events tell more.
+    fn only_counts(&self, is_lookup: bool) -> bool {
+        self.writes_packets() && !is_lookup && self.packets == Packets::Lines
+    }
+
+    fn count(&mut self, counted: &Counted) {
+        self.steps.counted.push(*counted);
+        if self.steps.counted.len() >= MAX_EVENTS {
+            self.flush();
+        }
+    }
 }
 
 impl Telling for Sending {
@@ -162,13 +193,19 @@ impl Telling for Sending {
         is_worded
     }
 
+    #[inline]
     fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
-        let is_worded = self.writes_packets();
-        if is_worded {
-            self.steps.worded.segment(frame, segment);
-            self.has_worded();
+        let is_sent = self.writes_packets() && self.steps.segments.push(frame, segment);
+        if is_sent {
+            match self.steps.list.last_mut() {
+                Some(Step::Segments(count)) => *count += 1,
+                _ => self.steps.list.push(Step::Segments(1)),
+            }
+            if self.steps.segments.len() >= MAX_EVENTS {
+                self.flush();
+            }
         }
-        is_worded
+        is_sent
     }
 
     fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) -> bool {
@@ -202,6 +239,9 @@ impl Telling for Sending {
     }
 
     fn names(&mut self, block: &NameBlock) {
+        if self.packets == Packets::Lines {
+            self.packets = Packets::LinesAndNames;
+        }
         self.pass();
         self.push(Step::Names(Box::new(block.clone())));
     }
@@ -231,8 +271,9 @@ pub(super) struct Hearing {
 impl Hearing {
     /// Tells some steps, and leaves none. False where no more are wanted.
     pub fn tell(&mut self, steps: &mut Steps, teller: &mut Teller<'_>) -> bool {
-        let Steps { list, events, worded } = steps;
-        let (mut taken, mut told) = (events.take(), 0);
+        let Steps { list, events, worded, segments, counted } = steps;
+        let (mut taken, mut told, mut sent, mut options) = (events.take(), 0, 0, 0);
+        counted.drain(..).for_each(|counted| teller.count(&counted));
         for step in list.drain(..) {
             match step {
                 Step::Worded(count) => {
@@ -240,6 +281,11 @@ impl Hearing {
                     let (packets, words) = worded.part(told..told + count);
                     self.worded(packets, words, teller);
                     told += count;
+                }
+                Step::Segments(count) => {
+                    self.pass(teller);
+                    self.segments(segments, sent..sent + count, &mut options, teller);
+                    sent += count;
                 }
                 Step::Events(count) => taken.by_ref().take(count).for_each(|event| teller.event(event)),
                 step => self.step(step, teller),
@@ -251,6 +297,7 @@ impl Hearing {
         drop(taken);
         events.clear();
         worded.clear();
+        segments.clear();
         true
     }
 
@@ -261,6 +308,20 @@ impl Hearing {
                 teller.meet(packet.at, spot.lent());
             }
             teller.log.worded(packet, words);
+            if teller.is_over() {
+                return;
+            }
+        }
+    }
+
+    fn segments(&self, all: &SentSegments, range: Range<usize>, options: &mut usize, teller: &mut Teller<'_>) {
+        let Some(spot) = &self.spot else { return };
+        for (frame, segment) in all.part(range, spot.link, options) {
+            teller.give(spot.id);
+            teller.meet(frame.at, spot.lent());
+            if !teller.log.segment(&frame, &segment) {
+                teller.event(segment_event(&frame, &segment));
+            }
             if teller.is_over() {
                 return;
             }
@@ -287,7 +348,7 @@ impl Hearing {
             Step::Names(block) => teller.names(&block),
             Step::Errors(errors) => teller.errors(errors),
             Step::Position(bytes) => teller.position(bytes),
-            Step::Due | Step::Events(_) | Step::Worded(_) => self.pass(teller),
+            Step::Due | Step::Events(_) | Step::Worded(_) | Step::Segments(_) => self.pass(teller),
         }
     }
 

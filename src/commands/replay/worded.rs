@@ -7,7 +7,7 @@ use crate::address::MacAddr;
 use crate::capture::Frame;
 use crate::decode::content::Content;
 use crate::decode::message::{self, Endpoint, Message, Subject};
-use crate::decode::{Packet, Segment, Usual, describe};
+use crate::decode::{Packet, Usual, describe};
 use crate::digits::{Line, Text};
 use crate::render::Words;
 use crate::time::Timestamp;
@@ -87,35 +87,21 @@ impl WordedPackets {
         true
     }
 
-    /// The same of a segment.
-    pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) {
-        let start = self.words.len();
-        // Writing to memory cannot fail.
-        describe::segment(&segment.tcp, &mut self.words);
-        self.usual(frame, segment.ends(), segment.macs, ("tcp", start, false));
-    }
-
     /// The same of a ping or a lookup.
     pub fn message(&mut self, frame: &Frame<'_>, usual: &Usual<'_>, message: &Message<'_>) {
         let start = self.words.len();
         // Writing to memory cannot fail.
         let _ = describe::usual_message(message, &mut self.words);
-        let is_foreign = matches!(message.subject, Subject::Dns(_));
-        self.usual(frame, usual.endpoints(), usual.macs(), (message.protocol.protocol().name(), start, is_foreign));
-    }
-
-    /// A packet of a usual frame is in words from `start` on.
-    #[inline]
-    fn usual(
-        &mut self,
-        frame: &Frame<'_>,
-        ends: (Endpoint, Endpoint),
-        macs: (Option<MacAddr>, Option<MacAddr>),
-        (kind, start, is_foreign): (&'static str, usize, bool),
-    ) {
-        let Frame { at, number, tap, .. } = *frame;
-        let (place, words) = (Place { tap, if_index: 0, vni: None }, start..self.words.len());
-        self.list.push(Worded { at, number, place, ends, macs, kind, words, is_foreign });
+        self.list.push(Worded {
+            at: frame.at,
+            number: frame.number,
+            place: Place { tap: frame.tap, if_index: 0, vni: None },
+            ends: usual.endpoints(),
+            macs: usual.macs(),
+            kind: message.protocol.protocol().name(),
+            words: start..self.words.len(),
+            is_foreign: matches!(message.subject, Subject::Dns(_)),
+        });
     }
 
     /// Those of them, with the words of all.
