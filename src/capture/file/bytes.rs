@@ -29,17 +29,19 @@ impl Endian {
     }
 
     /// The four numbers of a record's header. Nearly all files are of this machine's kind: others are worth no selection
-    /// between both for each number.
+    /// between both for each number. Each is read by itself, since from them it is found out where the next header is: what
+    /// is put into memory first is there a few nanoseconds later.
     #[inline]
     pub(super) fn u32s(self, header: &[u8; 16]) -> [u32; 4] {
         #[cold]
         #[inline(never)]
-        fn big([a, b, c, d]: [u32; 4]) -> [u32; 4] {
-            [a.swap_bytes(), b.swap_bytes(), c.swap_bytes(), d.swap_bytes()]
+        fn big(header: &[u8; 16]) -> [u32; 4] {
+            [0, 4, 8, 12].map(|at| Endian::Big.u32(header, at))
         }
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
-        let little = [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]].map(u32::from_le_bytes);
-        if self == Self::Big { big(little) } else { little }
+        match self {
+            Self::Little => [0, 4, 8, 12].map(|at| Self::Little.u32(header, at)),
+            Self::Big => big(header),
+        }
     }
 
     /// The number at `at`, 0 beyond the end: callers have checked the length.
