@@ -32,6 +32,14 @@ impl Namer {
         self.look_up_ends((&ends.client.address, &ends.server.address), place, at, asks)
     }
 
+    /// Looks up the ends of an event, so that [`Namer::pair`] names them at once.
+    pub fn recall_ends(&mut self, event: &Event<'_>) {
+        if let Some(Pair { ends, place, .. }) = Pair::of(event) {
+            self.recall(ends.client.address, place);
+            self.recall(ends.server.address, place);
+        }
+    }
+
     /// Learns from an answered lookup what an outside address is called, and what its client calls whom.
     pub fn learn(&mut self, event: &Event<'_>) {
         let Event::Exchange(exchange) = event else { return };

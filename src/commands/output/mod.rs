@@ -175,7 +175,14 @@ impl Output {
         if self.lines != Lines::None || by_name {
             self.namer.learn(event);
         }
-        if by_name || wanted { self.namer.look_up(event) } else { None }
+        match &self.view {
+            View::Text(_) if by_name || wanted => self.namer.look_up(event),
+            _ if by_name || wanted => {
+                self.namer.recall_ends(event);
+                None
+            }
+            _ => None,
+        }
     }
 
     /// Waits until an event's line may be told, and says a long silence before it. False where nothing more is told.
