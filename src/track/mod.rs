@@ -13,6 +13,7 @@ pub mod table;
 mod clock;
 mod counted;
 mod datagram;
+mod ended;
 mod entry;
 mod errors;
 mod exchange;

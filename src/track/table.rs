@@ -169,6 +169,14 @@ impl<K: Copy + Eq + Hash, V: Default, const LISTS: usize> Table<K, V, LISTS> {
         }
     }
 
+    /// Has the entry in that place fetched from memory, if there is one.
+    #[inline]
+    pub fn fetch_slot(&self, slot: Slot) {
+        if let Some(entry) = self.entries.get(slot.0 as usize) {
+            memory::fetch(entry);
+        }
+    }
+
     /// The value in that place.
     pub fn get(&self, slot: Slot) -> &V {
         &self.entries[slot.0 as usize].value

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ended::Ended;
 use super::entry::{Flow, Phase, Step, Streams};
 use super::event::{Connection, Ends, Event, IcmpError, Missing, Nodes, Remaining, Seen, Side, Stage};
 use super::limits::Limits;
@@ -69,12 +70,14 @@ pub(super) struct Connections {
     streams: usize,
     max_streams: usize,
     measuring: Option<Measuring>,
+    ended: Ended,
 }
 
 impl Connections {
     pub fn new(limits: &Limits) -> Self {
         let measuring = limits.measures.then(|| Measuring::new(limits.segments));
-        Self { table: Table::new(limits.flows), streams: 0, max_streams: limits.streams, measuring }
+        let (table, ended) = (Table::new(limits.flows), Ended::default());
+        Self { table, streams: 0, max_streams: limits.streams, measuring, ended }
     }
 
     /// The hash of a flow, whose connection will be looked up: has its index fetched from memory.
@@ -312,6 +315,9 @@ impl Connections {
             let mut due = [None; AHEAD];
             self.table.all_expired(DONE, |stamp| clock.is_over(stamp, STRAGGLERS), &mut due);
             for slot in due.into_iter().flatten() {
+                if let Some(soon) = self.ended.pass(slot) {
+                    self.table.fetch_slot(soon);
+                }
                 self.forget(slot, clock.now, sink);
             }
             if due.last().is_none_or(Option::is_none) {
@@ -363,6 +369,7 @@ impl Connections {
         self.say(slot, stage, at, sink);
         self.table.get_mut(slot).phase = Phase::Done;
         self.table.move_to(slot, DONE, at);
+        self.ended.push(slot, self.table.len());
     }
 
     fn forget(&mut self, slot: Slot, at: Timestamp, sink: &mut dyn Sink) {
