@@ -21,6 +21,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Whether a packet of that tap may be told by itself: nobody else has seen it, and nobody's sockets name its ends.
+    #[inline]
     fn is_alone(&self, tap: TapId) -> bool {
         self.joiner.is_none() && !self.facts.knows_sockets(tap)
     }
@@ -31,6 +32,8 @@ impl Log {
     }
 
     /// The same of a segment.
+    #[expect(clippy::inline_always, reason = "a segment that is lent in line needs no memory")]
+    #[inline(always)]
     pub fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         self.is_alone(frame.tap) && self.output.tell_segment(frame, segment)
     }

@@ -53,6 +53,8 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// The same of a segment.
+    #[expect(clippy::inline_always, reason = "a segment that is lent in line needs no memory")]
+    #[inline(always)]
     pub fn segment(&mut self, at: Timestamp, segment: &Segment<'_>, called: &Called<'_>) -> io::Result<()> {
         let (sender, receiver) = segment.ends();
         self.usual(at, Says::Segment(&segment.tcp), called, (sender.port, receiver.port), None)

@@ -35,6 +35,8 @@ impl Output {
     }
 
     /// The same of a segment.
+    #[expect(clippy::inline_always, reason = "a segment that is lent in line needs no memory")]
+    #[inline(always)]
     pub fn tell_segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         let ends = (segment.source, segment.destination);
         self.tell_usual(frame, ends, |text, called| text.segment(frame.at, segment, called))
@@ -47,7 +49,8 @@ impl Output {
     }
 
     /// The same of what a usual frame has, between these two.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a segment that is lent in line needs no memory")]
+    #[inline(always)]
     fn tell_usual(
         &mut self,
         frame: &Frame<'_>,

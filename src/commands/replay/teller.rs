@@ -155,6 +155,8 @@ impl Telling for Teller<'_> {
         self.log.packet(packet, message)
     }
 
+    #[expect(clippy::inline_always, reason = "a segment that is lent in line needs no memory")]
+    #[inline(always)]
     fn segment(&mut self, frame: &Frame<'_>, segment: &Segment<'_>) -> bool {
         self.log.segment(frame, segment)
     }
